@@ -1,0 +1,3 @@
+from horae.cli import main
+
+main()

@@ -1,0 +1,74 @@
+"""What a participation costs: seconds on the virtual clock, bytes on the wire, FLOPs on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from horae.errors import require
+from horae.types import Capacity, Doubles, Ints
+
+BACKWARD = 3  # a training pass costs about three forward passes
+REFERENCE_FLOPS = 600e6  # the model behind ms_per_sample: a MobileNetV2 forward pass
+
+
+@dataclass(frozen=True)
+class Job:
+    """One round's work.
+
+    n_samples `(clients,)`: samples really processed; planned: batch x steps; the rest are bytes and FLOPs per sample.
+    """
+
+    n_samples: Ints
+    planned: int
+    flops_per_sample: int
+    nbytes_down: int
+    nbytes_up: int
+
+
+@dataclass(frozen=True)
+class FedScaleCost:
+    """FedScale's cost, whatever the model and the client's data.
+
+        seconds = 3 · batch · steps · ms_per_sample / 1000  +  (bits down + bits up) / bandwidth
+
+    Source: FedScale (ICML 2022), as its simulator computes it.
+    """
+
+    def seconds(self, job: Job, capacity: Capacity) -> Doubles:
+        """Duration of each client's participation, `(clients,)`."""
+        return BACKWARD * job.planned * capacity.ms_per_sample / 1000 + _wire_s(job, capacity)
+
+
+@dataclass(frozen=True)
+class ModelAwareCost:
+    """The same with the work that is really done.
+
+        seconds = 3 · samples · (ms_per_sample / 1000) · (FLOPs / reference FLOPs)  +  (bits down + bits up) / bandwidth
+
+    samples: those really processed; FLOPs: counted, of one forward pass of this model. reference_flops: the forward
+    pass that ms_per_sample was measured on (a MobileNetV2 of 0.6 GFLOP).
+    """
+
+    reference_flops: float = REFERENCE_FLOPS
+
+    def __post_init__(self) -> None:
+        require(self.reference_flops > 0, "cost.reference_flops", "be > 0", self.reference_flops)
+
+    def seconds(self, job: Job, capacity: Capacity) -> Doubles:
+        """Duration of each client's participation, `(clients,)`."""
+        share = job.flops_per_sample / self.reference_flops
+        return BACKWARD * job.n_samples * capacity.ms_per_sample / 1000 * share + _wire_s(job, capacity)
+
+
+COSTS = {"fedscale": FedScaleCost, "model-aware": ModelAwareCost}
+
+
+def training_flops(job: Job) -> Ints:
+    """FLOPs of each client's local training, `(clients,)`."""
+    return BACKWARD * job.n_samples * np.int64(job.flops_per_sample)
+
+
+def _wire_s(job: Job, capacity: Capacity) -> Doubles:
+    return (job.nbytes_down + job.nbytes_up) * 8 / 1000 / capacity.kbps

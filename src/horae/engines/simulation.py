@@ -1,0 +1,311 @@
+"""Clients on a virtual clock.
+
+A heap of rounds keyed `(time, priority, counter)`; cohorts run side by side and never wait for each other. A round's
+clients are trained when it ends, so that a round in flight is a small description of who will reply.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from horae.engines.costs import Job, ModelAwareCost, training_flops
+from horae.engines.store import ClientStore
+from horae.engines.wire import send, wire_nbytes
+from horae.errors import require
+from horae.population import Population
+from horae.pure.streams import stream, uniforms
+from horae.training import Trainer, Work
+from horae.types import (
+    Availability,
+    Bools,
+    Capacity,
+    Charge,
+    CohortTree,
+    Devices,
+    Doubles,
+    Evaluate,
+    Evaluation,
+    Feedback,
+    Floats,
+    Groups,
+    Ints,
+    Outcome,
+    Path,
+    Plan,
+    Round,
+    Updates,
+)
+
+
+class Cost(Protocol):
+    """How long a participation lasts."""
+
+    def seconds(self, job: Job, capacity: Capacity) -> Doubles:
+        """Duration of each client's participation, `(clients,)`."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Who the clients are: their data, devices and hours, the trainer that stands in for them, and what work costs."""
+
+    population: Population
+    devices: Devices
+    availability: Availability
+    trainer: Trainer
+    cost: Cost = ModelAwareCost()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The `[engine]` table: how a round goes on the virtual clock.
+
+    check_in_s: the window in which clients report before a round begins. retry_s: how long a cohort that found nobody
+    waits. look: clients looked at per participant wanted, at most. min_clients: fewest participants a round begins
+    with.
+    """
+
+    check_in_s: float = 1800.0
+    retry_s: float = 60.0
+    look: int = 64
+    min_clients: int = 2
+
+    def __post_init__(self) -> None:
+        require(self.check_in_s >= 0, "engine.check_in_s", "be >= 0", self.check_in_s)
+        require(self.retry_s > 0, "engine.retry_s", "be > 0", self.retry_s)
+        require(self.look >= 1, "engine.look", "be >= 1", self.look)
+        require(self.min_clients >= 1, "engine.min_clients", "be >= 1", self.min_clients)
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A round in flight: when it began and ends, which of the invited will be kept, and what it costs."""
+
+    round: Round
+    started_s: float
+    at_s: float
+    kept: Ints
+    durations_s: Doubles
+    stragglers: int
+    dropouts: int
+    charges: tuple[Charge, ...]
+
+
+class Simulation:
+    """The engine of a simulated population."""
+
+    def __init__(self, plan: Plan, world: World, pace: Pace | None = None) -> None:
+        self._plan, self._world, self._pace = plan, world, pace or Pace()
+        self._store = ClientStore(world.population.groups)
+        self._heap: list[tuple[float, int, int, Flight]] = []
+        self._counter = 0
+        self._now_s = 0.0
+        self._busy_until: dict[int, float] = {}
+        self._charges: list[Charge] = []
+
+    # ---------------------------------------------------------------- the verbs
+
+    @property
+    def now_s(self) -> float:
+        """Simulated seconds since the run began."""
+        return self._now_s
+
+    def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int) -> tuple[Ints, Doubles, Bools]:
+        """Of at most look x wanted clients, those that will be online and idle when the window closes and whose
+        request leads here.
+        """
+        total = self._world.population.clients
+        rng = stream(self._plan.seed, "check-in", number, *path)
+        seen = (
+            rng.permutation(total) if total <= 4096 else rng.choice(total, min(total, self._pace.look * wanted), False)
+        )
+        seen = np.sort(seen[: self._pace.look * wanted])
+        opens_s = self._now_s + self._pace.check_in_s
+        there = seen[self._world.availability.online(seen, opens_s, self._plan.seed)]
+        self._busy_until = {c: t for c, t in self._busy_until.items() if t > self._now_s}
+        idle = there[[c not in self._busy_until for c in there.tolist()]] if self._busy_until else there
+        records = self._store.records(idle)
+        wishes = self._plan.clustering.request(records, tree, self._plan.seed, explore=True)
+        here = self._served(tree, wishes.paths, wishes.choice, records.clients, path)
+        self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes[here].sum())))
+        return idle[here], wishes.claims[here], wishes.exploring[here]
+
+    def start(self, round: Round) -> None:
+        """Work out who will reply, and when; nobody is trained yet."""
+        few = round.invited.size < min(self._pace.min_clients, round.quorum)
+        flight = self._nobody(round) if few else self._flight(round)
+        self._counter += 1
+        heapq.heappush(self._heap, (flight.at_s, 0, self._counter, flight))
+
+    def finished(self) -> Iterator[Outcome]:
+        """Rounds as they end; those kept are trained now."""
+        while self._heap:
+            self._now_s, _, _, flight = heapq.heappop(self._heap)
+            yield self._outcome(flight)
+
+    def ask(self, work: Any, *, charge: bool = True) -> Any:
+        """Evaluate models on clients' test samples, or name the planted groups."""
+        if isinstance(work, Groups):
+            groups = self._world.population.groups
+            return np.unique(groups[groups >= 0])
+        if isinstance(work, Evaluate):
+            return self._evaluate(work)
+        raise TypeError(f"the simulation cannot answer {type(work).__name__}")
+
+    def tell(self, feedback: Feedback | None) -> None:
+        """Clients read the message at their next check-in, which is the same as now; its bytes are charged."""
+        if feedback is None:
+            return
+        self._store.make_room(feedback)
+        self._store.write(self._plan.clustering.react(self._store.records(feedback.clients), feedback))
+        self._charge(Charge("affinity", nbytes_down=feedback.nbytes * feedback.clients.size))
+
+    def homes(self, tree: CohortTree, clients: Ints) -> tuple[tuple[Path, ...], Ints]:
+        """The leaf that each client would be served by, had it no wish to explore."""
+        wishes = self._plan.clustering.request(self._store.records(clients), tree, self._plan.seed, explore=False)
+        leaves = tree.paths()
+        return leaves, self._resolve(tree, wishes.paths, wishes.choice, clients)
+
+    # ---------------------------------------------------------------- matching
+
+    def _served(self, tree: CohortTree, paths: tuple[Path, ...], choice: Ints, clients: Ints, path: Path) -> Bools:
+        served: Bools = self._resolve(tree, paths, choice, clients) == tree.paths().index(path)
+        return served
+
+    def _resolve(self, tree: CohortTree, paths: tuple[Path, ...], choice: Ints, clients: Ints) -> Ints:
+        """The leaf that serves each wish, as an index into the leaves; only stale wishes need more than a look-up."""
+        index = {leaf: i for i, leaf in enumerate(tree.paths())}
+        table = np.array([index.get(path, -1) for path in paths], np.int64)
+        served = table[choice]
+        for row in np.flatnonzero(served < 0).tolist():
+            client = clients[row : row + 1]
+            record = self._store.records(client)
+            cluster = dict(zip(record.paths, record.cluster[0].tolist(), strict=True))
+            u = float(uniforms(self._plan.seed, "resolve", client)[0])
+            served[row] = index[tree.resolve(paths[choice[row]], cluster, u)]
+        return served
+
+    # ---------------------------------------------------------------- a round
+
+    def _nobody(self, round: Round) -> Flight:
+        none = np.zeros(0, np.int64)
+        return Flight(round, self._now_s, self._now_s + self._pace.retry_s, none, np.zeros(0), 0, 0, ())
+
+    def _flight(self, round: Round) -> Flight:
+        """Over-commitment, quorum, stragglers, dropouts: the first `quorum` to finish are kept (Auxo 7.1).
+
+        Reading: the server notices a client that goes offline, and ends the round when everybody has replied or gone.
+        """
+        seed, invited = self._plan.seed, round.invited
+        opens_s = self._now_s + self._pace.check_in_s
+        job = self._job(round)
+        durations = self._world.cost.seconds(job, self._world.devices.capacity(invited, seed))
+        leaves_s = self._world.availability.until(invited, opens_s, seed) - opens_s
+        gone = leaves_s < durations
+        order = np.lexsort((invited, durations))
+        replies = order[~gone[order] & (durations[order] <= round.deadline_s)]
+        kept = replies[: round.quorum]
+        lasts_s = float(durations[kept].max()) if kept.size else 0.0
+        if kept.size < round.quorum:  # wait for the last one that is still at work, or for the deadline
+            lasts_s = min(round.deadline_s, float(np.minimum(durations, leaves_s).max()))
+        for row, client in enumerate(invited.tolist()):
+            self._busy_until[client] = opens_s + min(durations[row], lasts_s)
+        cut = np.setdiff1d(np.flatnonzero(~gone), kept)
+        worked = np.minimum(np.minimum(durations, leaves_s), lasts_s) / np.maximum(durations, 1e-12)
+        charges = self._bill(job, durations, worked, kept, cut, np.flatnonzero(gone))
+        return Flight(
+            round, opens_s, opens_s + lasts_s, np.sort(kept), durations, cut.size, int(gone.sum()), charges
+        )  # fmt: skip
+
+    def _job(self, round: Round) -> Job:
+        trainer, sizes = self._world.trainer, self._world.population.train.sizes[round.invited]
+        kept = trainer.n_params if round.submodel is None else int(round.submodel.keep.sum())
+        mask = 0 if round.submodel is None else -(-trainer.n_params // 8)
+        extra = 4 * trainer.initial_buffers.size
+        return Job(
+            n_samples=trainer.training.n_processed(sizes),
+            planned=trainer.training.n_planned,
+            flops_per_sample=trainer.flops_per_sample * kept // max(trainer.n_params, 1),
+            nbytes_down=4 * kept + mask + extra,
+            nbytes_up=wire_nbytes(self._plan.channels, kept) + extra,
+        )
+
+    def _bill(self, job: Job, durations: Doubles, worked: Doubles, *who: Ints) -> tuple[Charge, ...]:
+        """What those kept, the stragglers and the dropouts cost.
+
+        Stragglers and dropouts download, compute for a while, and send nothing.
+        """
+        flops = training_flops(job)
+        bills = []
+        for purpose, rows in zip(("train", "straggler", "dropout"), who, strict=True):
+            up = job.nbytes_up * rows.size if purpose == "train" else 0
+            spent = float((durations * worked)[rows].sum())
+            work = int((flops * np.minimum(worked, 1.0))[rows].sum())
+            bills.append(Charge(purpose, rows.size, up, job.nbytes_down * rows.size, work, spent))
+        return tuple(bill for bill in bills if bill.participations)
+
+    def _outcome(self, flight: Flight) -> Outcome:
+        """Train those that were kept, pass their updates through the channels, and hand everything over."""
+        round, clients = flight.round, flight.round.invited[flight.kept]
+        trainer, keep = self._world.trainer, None if flight.round.submodel is None else flight.round.submodel.keep
+        charges = (*flight.charges, *self._charges)
+        self._charges = []
+        if clients.size == 0:
+            empty = np.zeros((0, trainer.n_params), np.float32)
+            none = np.zeros(0)
+            return Outcome(
+                round, flight.started_s, flight.at_s, clients, Updates(empty), trainer.initial_buffers, clients, none,
+                none, none, none.astype(bool), flight.stragglers, flight.dropouts, charges,
+            )  # fmt: skip
+        model = self._plan.data_plane.get(round.model)
+        work = Work(
+            model["params"], model["buffers"], clients, [self._view(round, c) for c in clients.tolist()],
+            round.number, round.path, round.lr_scale, round.correction, keep,
+        )  # fmt: skip
+        done = trainer.train(work)
+        rows = self._through_channels(round, clients, done.updates)
+        samples = self._world.population.train.sizes[clients]
+        shares = (samples / max(samples.sum(), 1)).astype(np.float32)
+        return Outcome(
+            round, flight.started_s, flight.at_s, clients, Updates(rows), shares @ done.buffers, samples, done.losses,
+            flight.durations_s[flight.kept], round.claims[flight.kept], round.exploring[flight.kept],
+            flight.stragglers, flight.dropouts, charges,
+        )  # fmt: skip
+
+    def _view(self, round: Round, client: int) -> Ints:
+        """The dataset rows a client trains on: its own, or its own re-organised by the alignment."""
+        rows = self._world.population.train.row(client)
+        rng = stream(self._plan.seed, "alignment", round.number, *round.path, client)
+        arranged = self._plan.alignment.arrange(self._world.population.y[rows], rng)
+        return rows if arranged is None else rows[arranged]
+
+    def _through_channels(self, round: Round, clients: Ints, updates: Floats) -> Floats:
+        if not self._plan.channels:
+            return updates
+        out = np.empty_like(updates)
+        for row, client in enumerate(clients.tolist()):
+            rng = stream(self._plan.seed, "channel", round.number, *round.path, client)
+            small = updates[row] if round.submodel is None else round.submodel.gather(updates[row])
+            read, _ = send(self._plan.channels, small, rng)
+            out[row] = read if round.submodel is None else round.submodel.scatter(read)
+        return out
+
+    def _evaluate(self, work: Evaluate) -> Evaluation:
+        """Test accuracy of each client's own leaf's model, a batch per leaf."""
+        n = work.clients.size
+        correct, tested, losses = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
+        for leaf in np.unique(work.home).tolist():
+            rows = np.flatnonzero(work.home == leaf)
+            tests = [self._world.population.test.row(c) for c in work.clients[rows].tolist()]
+            correct[rows], tested[rows], losses[rows] = self._world.trainer.evaluate(
+                work.params[leaf], work.buffers[leaf], tests
+            )
+        return Evaluation(correct, tested, losses)
+
+    def _charge(self, charge: Charge) -> None:
+        if charge.nbytes_up or charge.nbytes_down:
+            self._charges.append(charge)

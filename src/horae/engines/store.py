@@ -1,0 +1,65 @@
+"""What simulated clients remember, held for them by the simulator; on a device each client holds its own row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from horae.types import UNKNOWN, Feedback, Ints, Path, Records
+
+
+class ClientStore:
+    """Affinity records by column.
+
+    A client gets a row with its first message, so memory grows with those that took part.
+    """
+
+    def __init__(self, groups: Ints | None = None) -> None:
+        """groups `(clients,)`: planted groups, for the oracle; None where nothing is planted."""
+        self._groups = groups
+        self._row: dict[int, int] = {}
+        self._paths: dict[Path, int] = {}
+        self._reward = np.zeros((0, 0))
+        self._cluster = np.full((0, 0), UNKNOWN, np.int64)
+        self._visits = np.zeros((0, 0), np.int64)
+        self._heard = np.zeros((0, 0), bool)
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def records(self, clients: Ints) -> Records:
+        """What these clients remember; a client without a row remembers nothing."""
+        rows = np.array([self._row.get(c, -1) for c in clients.tolist()], np.int64)
+        there, width = rows >= 0, len(self._paths)
+        reward, cluster = np.zeros((rows.size, width)), np.full((rows.size, width), UNKNOWN, np.int64)
+        visits, heard = np.zeros((rows.size, width), np.int64), np.zeros((rows.size, width), bool)
+        found = rows[there]
+        reward[there], cluster[there] = self._reward[found, :width], self._cluster[found, :width]
+        visits[there], heard[there] = self._visits[found, :width], self._heard[found, :width]
+        group = np.full(rows.size, UNKNOWN) if self._groups is None else self._groups[clients]
+        return Records(clients, tuple(self._paths), reward, cluster, visits, heard, group)
+
+    def make_room(self, feedback: Feedback) -> None:
+        """Columns for every cohort the message names and its ancestors, rows for its clients."""
+        for path in (feedback.path, *feedback.leaves):
+            for depth in range(len(path) + 1):
+                self._paths.setdefault(path[:depth], len(self._paths))
+        for client in feedback.clients.tolist():
+            self._row.setdefault(client, len(self._row))
+        self._grow()
+
+    def write(self, records: Records) -> None:
+        """These clients' memories, after they read a message that there is room for."""
+        rows = np.array([self._row[c] for c in records.clients.tolist()], np.int64)
+        width = len(records.paths)
+        self._reward[rows, :width], self._cluster[rows, :width] = records.reward, records.cluster
+        self._visits[rows, :width], self._heard[rows, :width] = records.visits, records.heard
+
+    def _grow(self) -> None:
+        rows, columns = self._reward.shape
+        if len(self._row) <= rows and len(self._paths) <= columns:
+            return
+        more = (max(64, rows, 2 * len(self._row)) - rows, max(4, columns, 2 * len(self._paths)) - columns)
+        pad = ((0, max(0, more[0])), (0, max(0, more[1])))
+        self._reward, self._visits = np.pad(self._reward, pad), np.pad(self._visits, pad)
+        self._cluster = np.pad(self._cluster, pad, constant_values=UNKNOWN)
+        self._heard = np.pad(self._heard, pad)

@@ -1,0 +1,179 @@
+"""The loop: match, select, execute, aggregate, feed back, reshape.
+
+One turn is one cohort's round, in the order in which rounds end. Everything that differs between methods is a
+component of the plan; everything about clients, time and place is the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Protocol
+
+import numpy as np
+
+from horae.ledger import Ledger
+from horae.pure.streams import stream
+from horae.types import (
+    ROOT,
+    UNKNOWN,
+    Cohort,
+    CohortTree,
+    Engine,
+    Feedback,
+    Floats,
+    Outcome,
+    Path,
+    Plan,
+    Recorder,
+    Round,
+    Split,
+    Verdict,
+)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What ends a run: exactly one of participations, simulated_s and bytes (up and down together) is positive."""
+
+    participations: int = 0
+    simulated_s: float = 0.0
+    bytes: int = 0
+
+    def spent(self, participations: int, simulated_s: float, nbytes: int) -> float:
+        """The share that is used; 1 or more when the run is over."""
+        pairs = ((participations, self.participations), (simulated_s, self.simulated_s), (nbytes, self.bytes))
+        return max(used / limit for used, limit in pairs if limit > 0)
+
+
+class Observer(Protocol):
+    """Something that looks on: it may ask clients, uncharged, and changes nothing."""
+
+    def look(self, tree: CohortTree, engine: Engine, ledger: Ledger, *, over: bool) -> None:
+        """Called before the first round and after every one; over=True after the last."""
+
+
+def federate(
+    plan: Plan, model: tuple[Floats, Floats], engine: Engine, recorder: Recorder, observers: Sequence[Observer] = ()
+) -> CohortTree:
+    """Train one model per cohort until the plan's budget is spent, and hand back the cohorts.
+
+    model: the first (params, buffers). Cohorts never wait for each other unless their clustering says so (Auxo 3.2,
+    steps 0-4). Rounds still in flight when the budget is spent are thrown away. A run to which nobody comes for
+    `plan.patience_s` ends.
+    """
+    tree, running, ledger = plan.clustering.prepare(first_tree(plan, model), engine.ask), set[Path](), Ledger()
+    spent, last_reply_s = 0.0, 0.0
+
+    def start_ready() -> None:
+        quota = plan.clustering.quota(tree, plan.participants)
+        for path in plan.clustering.ready(tree, frozenset(running)):
+            # 1. Match, 2. select and 3. execute.
+            engine.start(invite(plan, tree, path, quota[path], engine))
+            running.add(path)
+
+    for observer in observers:
+        observer.look(tree, engine, ledger, over=False)
+    start_ready()
+    for outcome in engine.finished():
+        path = outcome.round.path
+        running.remove(path)
+        plan.data_plane.evict(outcome.round.model)
+        ledger.add(outcome.charges)
+        spent = plan.budget.spent(ledger.participations, outcome.at_s, ledger.nbytes_up + ledger.nbytes_down)
+        verdicts: list[Verdict] = []
+        if not outcome.empty:
+            last_reply_s = outcome.at_s
+            # 4. Aggregate: one server step along the weighted mean of the updates.
+            cohort = aggregate(plan, tree[path], outcome)
+            # 5. Feed back: what this round taught about who belongs here goes to the clients, not to a table.
+            memory, feedback = plan.clustering.learn(cohort.clustering, outcome, tree)
+            engine.tell(feedback)
+            tree = tree.put(replace(cohort, clustering=memory))
+            # 6. Reshape: split a cohort that holds discernible groups large enough to train alone.
+            verdicts = plan.clustering.reshape(memory, path, tree, plan.participants, spent)
+            tree = reshape(plan, tree, verdicts, engine)
+        recorder.round(outcome, tree, verdicts)
+        over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
+        for observer in observers:
+            observer.look(tree, engine, ledger, over=over)
+        if over:
+            break
+        start_ready()
+    return tree
+
+
+def first_tree(plan: Plan, model: tuple[Floats, Floats]) -> CohortTree:
+    """The root alone, with every component's first state."""
+    params, buffers = model
+    root = Cohort(
+        path=ROOT,
+        params=params,
+        buffers=buffers,
+        algorithm=plan.algorithm.init(params),
+        selector=plan.selector.init(),
+        clustering=plan.clustering.init(),
+        pruning=plan.pruning.init(params, plan.seed),
+    )
+    return CohortTree({ROOT: root})
+
+
+def invite(plan: Plan, tree: CohortTree, path: Path, quorum: int, engine: Engine) -> Round:
+    """A round for this cohort: a few more clients than the quorum, of those whose request led here."""
+    cohort, wanted = tree[path], ceil(plan.overcommit * quorum)
+    members, claims, exploring = engine.check_in(tree, path, plan.selector.offers(wanted), cohort.round)
+    rng = stream(plan.seed, "select", cohort.round, *path)
+    invited = plan.selector.pick(cohort.selector, members, wanted, engine.now_s, rng)
+    rows = np.searchsorted(members, invited)
+    return Round(
+        path=path,
+        number=cohort.round,
+        model=plan.data_plane.put({"params": cohort.params, "buffers": cohort.buffers}, path),
+        invited=invited,
+        quorum=quorum,
+        deadline_s=plan.deadline_s,
+        claims=claims[rows],
+        exploring=exploring[rows],
+        correction=plan.algorithm.correction(cohort.algorithm),
+        submodel=plan.pruning.plan(cohort.pruning, path, cohort.round),
+        lr_scale=quorum / plan.participants if plan.linear_lr else 1.0,
+    )
+
+
+def aggregate(plan: Plan, cohort: Cohort, outcome: Outcome) -> Cohort:
+    """The cohort after one server step: direction = Σ weight_i update_i / Σ weight_i."""
+    weights = plan.algorithm.weigh(outcome)
+    total = weights.sum()
+    if total <= 0:  # nobody had anything to say
+        return replace(cohort, round=cohort.round + 1)
+    direction = outcome.updates.combine(weights / total)
+    params, optimiser = plan.algorithm.step(cohort.algorithm, cohort.params, direction, outcome)
+    if outcome.round.submodel is not None:  # a dropped weight stays zero, whatever the server's momentum says
+        params = outcome.round.submodel.scatter(outcome.round.submodel.gather(params))
+    return replace(
+        cohort,
+        params=params,
+        buffers=outcome.buffers,
+        round=cohort.round + 1,
+        algorithm=optimiser,
+        selector=plan.selector.learn(cohort.selector, outcome),
+        pruning=plan.pruning.learn(cohort.pruning, outcome),
+    )
+
+
+def reshape(plan: Plan, tree: CohortTree, verdicts: Sequence[Verdict], engine: Engine) -> CohortTree:
+    """Carry out the splits, and tell the members that are known where they belong now."""
+    for verdict in verdicts:
+        if isinstance(verdict, Split):
+            tree = tree.split(verdict.path, verdict.k, plan.clustering.init())
+            engine.tell(news(verdict, tree))
+    return tree
+
+
+def news(split: Split, tree: CohortTree) -> Feedback:
+    """The message that tells the known members of a cohort that it split, and which child is theirs."""
+    n = split.clients.size
+    return Feedback(
+        split.path, split.clients, np.full(n, np.nan), split.cluster, tree.paths(), np.full(n, UNKNOWN), visit=0
+    )

@@ -1,0 +1,213 @@
+"""A population: shared sample arrays, and for each client which of their rows it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from horae.errors import DataError
+from horae.pure.streams import stream
+from horae.types import UNKNOWN, Floats, Ints
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of unequal length in two arrays: row i is indices[offsets[i]:offsets[i + 1]].
+
+    offsets `(n + 1,)`, indices `(total,)`.
+
+    >>> Ragged.of([[4, 2], [], [7]]).row(0)
+    array([4, 2])
+    """
+
+    offsets: Ints
+    indices: Ints
+
+    def __post_init__(self) -> None:
+        ends = (self.offsets[0], self.offsets[-1]) if self.offsets.size else None
+        whole = ends == (0, self.indices.size) and bool((np.diff(self.offsets) >= 0).all())
+        demand(whole, "offsets", f"rise from 0 to {self.indices.size}", ends, "use Ragged.of")
+
+    @classmethod
+    def of(cls, rows: Iterable[ArrayLike]) -> Ragged:
+        """From a list of integer arrays."""
+        arrays = [np.asarray(row, np.int64) for row in rows]
+        offsets = np.cumsum([0, *(row.size for row in arrays)], dtype=np.int64)
+        return cls(offsets, np.concatenate([np.empty(0, np.int64), *arrays]))
+
+    def row(self, i: int) -> Ints:
+        """Row i, a view."""
+        return self.indices[self.offsets[i] : self.offsets[i + 1]]
+
+    @property
+    def sizes(self) -> Ints:
+        """The length of each row, `(n,)`."""
+        return np.diff(self.offsets)
+
+    @property
+    def owners(self) -> Ints:
+        """For each entry of `indices`, the row that it belongs to: `(total,)`."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    def __len__(self) -> int:
+        return self.offsets.size - 1
+
+
+@dataclass(frozen=True)
+class Population:
+    """Who holds which data.
+
+    x `(images, *shape)` float32 and y `(images,)` int64 are shared by all; client i trains on the rows train.row(i) and
+    is tested on test.row(i). groups `(clients,)`: the planted group of each client or UNKNOWN. classes: labels lie in
+    [0, classes). about: what it is and what is reused. Raises DataError where these disagree.
+    """
+
+    name: str
+    x: Floats
+    y: Ints
+    train: Ragged
+    test: Ragged
+    groups: Ints
+    classes: int
+    about: str = ""
+    licence: str = ""
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.train)
+        demand(n >= 1, "clients", "number at least 1", n, "add a client")
+        demand(len(self.x) == len(self.y), "y", f"have {len(self.x)} labels, one per row of x", len(self.y))
+        demand(len(self.test) == n, "test", f"have {n} rows, one per client", len(self.test))
+        demand(len(self.groups) == n, "groups", f"have {n} entries, one per client", len(self.groups))
+        demand(bool(np.isfinite(self.x).all()), "x", "be finite", "nan or inf", "drop or fill these samples")
+        for field, held in (("train", self.train.indices), ("test", self.test.indices)):
+            demand(_within(held, len(self.x)), field, f"hold rows in [0, {len(self.x)})", _span(held))
+        demand(
+            _within(self.y, self.classes),
+            "y",
+            f"hold labels in [0, {self.classes})",
+            _span(self.y),
+            "renumber the labels",
+        )
+        bare = np.flatnonzero(self.train.sizes == 0)
+        demand(
+            bare.size == 0,
+            "train",
+            "hold a sample for each client",
+            f"none for {bare[:5].tolist()}",
+            "drop these clients",
+        )
+
+    @property
+    def clients(self) -> int:
+        """How many clients there are."""
+        return len(self.train)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample."""
+        return self.x.shape[1:]
+
+    def facts(self) -> dict[str, Any]:
+        """What can be said about it in numbers, ready for JSON.
+
+        `label_skew`: total variation ½ Σ_c |p_i(c) - p(c)| between a client's training labels and everybody's, averaged
+        over clients: 0 where all clients hold the same mix, near 1 where each holds one rare class. `groups`: size by
+        group.
+        """
+        sizes = self.train.sizes
+        groups, members = np.unique(self.groups[self.groups != UNKNOWN], return_counts=True)
+        return {
+            "name": self.name,
+            "clients": self.clients,
+            "classes": self.classes,
+            "shape": list(self.shape),
+            "train_samples": int(sizes.sum()),
+            "test_samples": int(self.test.sizes.sum()),
+            "train_samples_min": int(sizes.min()),
+            "train_samples_median": float(np.median(sizes)),
+            "train_samples_max": int(sizes.max()),
+            "groups": {int(group): int(size) for group, size in zip(groups, members, strict=True)},
+            "label_skew": self._label_skew(),
+        }
+
+    def _label_skew(self) -> float:
+        cells = self.train.owners * self.classes + self.y[self.train.indices]
+        counts = np.bincount(cells, minlength=self.clients * self.classes).reshape(self.clients, self.classes)
+        mix = counts / counts.sum(axis=1, keepdims=True)
+        return float(0.5 * np.abs(mix - counts.sum(axis=0) / counts.sum()).sum(axis=1).mean())
+
+    @classmethod
+    def from_arrays(
+        cls,
+        clients: Sequence[tuple[ArrayLike, ArrayLike]],
+        groups: ArrayLike | None = None,
+        test_fraction: float = 0.2,
+        seed: int = 0,
+        name: str = "arrays",
+    ) -> Population:
+        """Your own clients: one `(x, y)` each, x `(n, *shape)`, y `(n,)` integer labels from 0 on.
+
+        Each client's samples are split at random into round(test_fraction n) for testing and the rest, at least one,
+        for training. groups: the known truth of who belongs together, if there is one. Raises DataError.
+        """
+        demand(0 <= test_fraction < 1, "test_fraction", "be in [0, 1)", test_fraction)
+        demand(len(clients) > 0, "clients", "number at least 1", 0, "give one (x, y) per client")
+        pairs = [_samples(i, pair) for i, pair in enumerate(clients)]
+        for i, (x, _) in enumerate(pairs):
+            shape = pairs[0][0].shape[1:]
+            demand(x.shape[1:] == shape, f"clients[{i}].x", f"have samples of shape {shape} like client 0", x.shape[1:])
+        known = np.full(len(pairs), UNKNOWN) if groups is None else np.asarray(groups)
+        demand(known.ndim == 1 and known.dtype.kind in "iu", "groups", "be a list of integers", _kind(known))
+        y = np.concatenate([y for _, y in pairs])
+        train, test = _split([len(y) for _, y in pairs], test_fraction, seed)
+        x = np.concatenate([x for x, _ in pairs])
+        return cls(name, x, y, train, test, known.astype(np.int64), int(y.max()) + 1, "clients given as arrays")
+
+
+def demand(ok: bool, field: str, should: str, got: object, remedy: str = "") -> None:
+    """Refuse data in one line that names the field, what it should be, what it is, and what to do: raises DataError."""
+    if not ok:
+        raise DataError(f"population {field} should {should}, got {got}" + (f"; {remedy}" if remedy else ""))
+
+
+def _samples(i: int, pair: tuple[ArrayLike, ArrayLike]) -> tuple[Floats, Ints]:
+    field = f"clients[{i}]"
+    demand(isinstance(pair, tuple | list) and len(pair) == 2, field, "be a pair (x, y)", type(pair).__name__)
+    try:
+        x, y = np.asarray(pair[0], np.float32), np.asarray(pair[1])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"population {field} should be arrays of numbers, got {error}") from error
+    demand(x.ndim >= 1 and y.ndim == 1, field, "be x (n, ...) and y (n,)", f"{x.shape} and {y.shape}")
+    demand(len(x) == len(y), field, "have as many samples as labels", f"{len(x)} and {len(y)}")
+    demand(len(y) > 0, field, "hold a sample", 0, "drop this client")
+    demand(y.dtype.kind in "iu", f"{field}.y", "be integer labels", _kind(y), "map the labels to 0, 1, 2, ...")
+    return x, y.astype(np.int64)
+
+
+def _split(sizes: Sequence[int], test_fraction: float, seed: int) -> tuple[Ragged, Ragged]:
+    """Each client's rows, shuffled by a stream of its own and cut into train and test."""
+    starts = np.cumsum([0, *sizes])
+    train, test = [], []
+    for i, n in enumerate(sizes):
+        rows = starts[i] + stream(seed, "population split", i).permutation(n)
+        cut = min(round(n * test_fraction), n - 1)
+        test.append(np.sort(rows[:cut]))
+        train.append(np.sort(rows[cut:]))
+    return Ragged.of(train), Ragged.of(test)
+
+
+def _within(values: Ints, end: int) -> bool:
+    return values.size == 0 or (int(values.min()) >= 0 and int(values.max()) < end)
+
+
+def _span(values: Ints) -> str:
+    return f"{values.min()} to {values.max()}" if values.size else "nothing"
+
+
+def _kind(array: np.ndarray[Any, Any]) -> str:
+    return f"{array.ndim}-d {array.dtype}"

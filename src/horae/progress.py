@@ -1,0 +1,56 @@
+"""Progress bars: round, simulated time, cohorts, accuracy. Nothing where output is not a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from horae.experiment import Experiment
+from horae.ledger import Ledger
+from horae.types import CohortTree, Engine
+
+
+class Watcher:
+    """One bar per arm of a run."""
+
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        columns = (
+            TextColumn("{task.description:>8}"),
+            BarColumn(30),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def arm(self, name: str, experiment: Experiment) -> Bar:
+        """A bar for one arm."""
+        return Bar(self._progress, self._progress.add_task(name, total=1.0, facts=""), experiment)
+
+
+class Bar:
+    """Shows how much of the budget is spent."""
+
+    def __init__(self, progress: Progress, task: TaskID, experiment: Experiment) -> None:
+        self._progress, self._task, self._experiment = progress, task, experiment
+
+    def look(self, tree: CohortTree, engine: Engine, ledger: Ledger, *, over: bool) -> None:
+        """Move the bar."""
+        budget = self._experiment.budget
+        spent = budget.spent(ledger.participations, engine.now_s, ledger.nbytes_up + ledger.nbytes_down)
+        rounds = ledger.participations // self._experiment.participants
+        hours = engine.now_s / 3600
+        cohorts = len(tree.paths())
+        facts = f"round {rounds:>4}   {hours:5.1f} h simulated   {cohorts} cohort{'s' if cohorts > 1 else ''}"
+        self._progress.update(self._task, completed=min(spent, 1.0), facts=facts)

@@ -1,0 +1,55 @@
+"""summary.json: a run in two dozen numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from horae.ledger import Ledger
+from horae.observers import Score
+from horae.pure.fairness import adjusted_rand_index
+from horae.report.recorder import EventLog
+from horae.types import Ints
+
+KNOWN_AFTER = 3  # participations after which a client's cohort is judged
+
+
+def summarise(log: EventLog, ledger: Ledger, groups: Ints, target: float, simulated_s: float) -> dict[str, Any]:
+    """The numbers of a finished run; DESIGN's fields. Accuracies are shares, not percent; null where there is none."""
+    last = log.scores[-1]
+    worst, best = last.tails
+    visits = log.visits[last.clients]
+    seen = (visits > 0) & ~np.isnan(last.accuracy)
+    table = {
+        "accuracy": last.mean,
+        "accuracy_worst10": worst,
+        "accuracy_best10": best,
+        "accuracy_variance": float(last.scored.var()) if last.scored.size else None,
+        "accuracy_seen": float(last.accuracy[seen].mean()) if seen.any() else None,
+        "clients_seen": int((visits > 0).sum()),
+        "cohorts": len(last.leaves),
+        "splits": [f"{s['cohort']} at round {s['round']}: {s['reason']}" for s in log.splits],
+        "adjusted_rand_index": _agreement(last, visits, groups),
+        "rounds": log.rounds,
+        "simulated_s": round(simulated_s, 3),
+        "participations": ledger.participations,
+        "bytes_up": ledger.nbytes_up,
+        "bytes_down": ledger.nbytes_down,
+        "flops": ledger.flops,
+        "time_to_accuracy_s": _time_to(log.scores, target),
+    }
+    return {key: None if isinstance(v, float) and not np.isfinite(v) else v for key, v in table.items()}
+
+
+def _agreement(last: Score, visits: Ints, groups: Ints) -> float | None:
+    """Adjusted Rand index of leaves against planted groups, over clients that took part often enough; None where
+    nothing is planted.
+    """
+    judged = (visits >= KNOWN_AFTER) & (groups[last.clients] >= 0)
+    return adjusted_rand_index(groups[last.clients][judged], last.home[judged])
+
+
+def _time_to(scores: list[Score], target: float) -> float | None:
+    reached = [s.at_s for s in scores if target > 0 and s.mean >= target]
+    return round(reached[0], 3) if reached else None

@@ -1,0 +1,66 @@
+"""The path for any module: one client after the other over a flat vector, by autograd and nothing heavier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from horae.pure.streams import stream
+from horae.training.descent import Descent
+from horae.training.layout import Layout
+from horae.training.plan import Batches, Training
+from horae.training.work import Trained, Work
+
+
+@dataclass(frozen=True)
+class Lean:
+    """The module's parameters and float buffers are views into vectors; the module itself never changes.
+
+    Padding never reaches the module, so that BatchNorm sees a client's samples alone. Its counters begin each round as
+    they are in the module; random layers (dropout) draw from a stream of the client's own.
+    """
+
+    module: nn.Module
+    layout: Layout
+    buffers: Layout
+    training: Training
+    x: Tensor
+    y: Tensor
+    seed: int
+
+    name = "lean"
+
+    def train(self, work: Work, plan: Batches) -> Trained:
+        """Train everybody; plan: with rows of the dataset."""
+        q, processed = len(work.clients), plan.counts.sum(axis=1)
+        updates, sums = np.empty((q, self.layout.size), np.float32), np.empty(q)
+        buffers = np.repeat(work.buffers[None], q, 0)
+        self.module.train()
+        with torch.random.fork_rng(devices=[]):
+            for row in range(q):
+                key = stream(self.seed, "layers", work.round, int(work.clients[row]))
+                torch.default_generator.manual_seed(int(key.integers(2**63)))
+                updates[row], sums[row] = self._train_client(work, plan, row, torch.from_numpy(buffers[row]))
+        return Trained(updates, buffers, sums / np.maximum(processed, 1), processed)
+
+    def _train_client(self, work: Work, plan: Batches, row: int, buffers: Tensor) -> tuple[Tensor, float]:
+        """The update `(P,)` and summed loss of one client; its buffers are changed in place."""
+        descent = Descent(self.training, work, np.array([row]))
+        params = {name: view.requires_grad_() for name, view in self.layout.views(descent.weights[0]).items()}
+        counters = {name: b.clone() for name, b in self.module.named_buffers() if not b.is_floating_point()}
+        tensors = {**params, **self.buffers.views(buffers), **counters}
+        index, total = torch.from_numpy(plan.index[row]), 0.0
+        for picked, count in zip(index, plan.counts[row].tolist(), strict=True):
+            if count:
+                part = picked[:count]
+                loss = cross_entropy(functional_call(self.module, tensors, (self.x[part],)), self.y[part])
+                slopes = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
+                total += count * loss.item()
+                with torch.no_grad():
+                    descent.step(torch.cat([slope.reshape(-1) for slope in slopes])[None])
+        return descent.updates()[0], total

@@ -1,0 +1,185 @@
+"""How clients train: the [training] table, its learning rate, and which samples go into which step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from horae.errors import did_you_mean, require
+from horae.pure.streams import uniforms
+from horae.types import Floats, Ints
+
+Optimizer = Literal["sgd", "adam"]
+Schedule = Literal["constant", "step", "exponential", "cosine"]
+Scaling = Literal["none", "linear"]
+
+# A sample's draw is numbered by round, epoch and position: 24, 16 and 24 bits.
+_ROUND, _EPOCH = np.uint64(40), np.uint64(24)
+_DRAW_BITS = 40
+
+
+@dataclass(frozen=True)
+class Training:
+    """The [training] table: what every client does in a round.
+
+    optimizer: with fresh state each round. schedule, decay, decay_every (rounds), total_rounds, min_lr: see `lr_at`.
+    steps: of at most `batch` samples; epochs > 0 replaces them. lr_scaling: "linear" lets the loop scale lr with a
+    cohort's share of the participants. chunk: clients that train in lock-step; it shapes the sums, and so belongs to
+    the experiment and not to the machine. threads: torch's.
+    """
+
+    optimizer: Optimizer = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Schedule = "constant"
+    decay: float = 0.98
+    decay_every: int = 10
+    total_rounds: int = 0
+    min_lr: float = 0.0
+    steps: int = 5
+    epochs: int = 0
+    batch: int = 10
+    lr_scaling: Scaling = "none"
+    chunk: int = 16
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        self._check_words()
+        self._check_rates()
+        for field in ("decay_every", "steps", "batch", "chunk", "threads"):
+            self._whole(field, 1)
+        for field in ("total_rounds", "epochs"):
+            self._whole(field, 0)
+        cosine_ends = self.schedule != "cosine" or self.total_rounds > 0
+        remedy = "say after how many rounds the cosine ends"
+        require(cosine_ends, "training.total_rounds", 'be >= 1 with schedule = "cosine"', self.total_rounds, remedy)
+
+    def lr_at(self, number: int) -> float:
+        """The learning rate of a cohort's round `number`, counted from 0; never below min_lr.
+
+            constant      lr
+            step          lr · decay^⌊t / decay_every⌋
+            exponential   lr · decay^(t / decay_every)
+            cosine        min_lr + (lr - min_lr) (1 + cos(π t / total_rounds)) / 2,   t ≤ total_rounds
+
+        >>> Training(schedule="step", lr=1.0, decay=0.5, decay_every=10).lr_at(25)
+        0.25
+        """
+        if self.schedule == "cosine":
+            done = min(number / self.total_rounds, 1.0)
+            return self.min_lr + (self.lr - self.min_lr) * (1 + math.cos(math.pi * done)) / 2
+        periods = {"constant": 0.0, "step": number // self.decay_every, "exponential": number / self.decay_every}
+        return max(self.min_lr, self.lr * math.pow(self.decay, periods[self.schedule]))
+
+    @property
+    def n_planned(self) -> int:
+        """Samples of a round by the table alone, batch · steps, whatever the client holds; epochs do not enter."""
+        return self.batch * self.steps
+
+    def n_processed(self, sizes: Ints) -> Ints:
+        """Samples that clients with `sizes (q,)` really process in a round, repeats counted, `(q,)`."""
+        return self.epochs * sizes if self.epochs else self.steps * np.minimum(self.batch, sizes)
+
+    def _check_words(self) -> None:
+        for field, kind in (("optimizer", Optimizer), ("schedule", Schedule), ("lr_scaling", Scaling)):
+            word, known = getattr(self, field), get_args(kind)
+            require(
+                word in known,
+                f"training.{field}",
+                f"be one of {', '.join(known)}",
+                word,
+                did_you_mean(str(word), known),
+            )
+
+    def _check_rates(self) -> None:
+        require(
+            0 < self.lr < math.inf, "training.lr", "be > 0", self.lr, "0.1 is a common start for sgd, 0.001 for adam"
+        )
+        require(0 <= self.momentum < 1, "training.momentum", "be in [0, 1)", self.momentum)
+        alone = self.optimizer == "sgd" or self.momentum == 0
+        require(alone, "training.momentum", 'be 0 with optimizer = "adam"', self.momentum, "adam has its own moments")
+        require(0 <= self.weight_decay < math.inf, "training.weight_decay", "be >= 0", self.weight_decay)
+        require(0 < self.decay <= 1, "training.decay", "be in (0, 1]", self.decay)
+        require(0 <= self.min_lr <= self.lr, "training.min_lr", f"be in [0, lr = {self.lr}]", self.min_lr)
+
+    def _whole(self, field: str, least: int) -> None:
+        value = getattr(self, field)
+        require(isinstance(value, int) and value >= least, f"training.{field}", f"be a whole number >= {least}", value)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Which samples go into which step, by column.
+
+    index `(clients, steps, batch)`: positions into the client's own samples, 0 for padding. weight, of the same shape:
+    1 / (samples in that step), 0 for padding, so that a row sums to 1 and a weighted sum is a mean. counts
+    `(clients, steps)`: samples in that step; they come first in `batch`, and steps without any come last.
+    """
+
+    index: Ints
+    weight: Floats
+    counts: Ints
+
+    def of_dataset(self, rows: list[Ints]) -> Batches:
+        """The same plan with each position replaced by the dataset's row it stands for; rows: each client's own."""
+        sizes = np.array([len(own) for own in rows], np.int64)
+        offsets = np.cumsum(sizes) - sizes
+        padded = np.concatenate([*rows, np.zeros(1, np.int64)]).astype(np.int64)  # a last client may own nothing
+        return replace(self, index=padded[offsets[:, None, None] + self.index])
+
+
+def batches(training: Training, sizes: Ints, clients: Ints, seed: int, number: int) -> Batches:
+    """The batches of `clients (q,)` holding `sizes (q,)` samples in round `number`: a function of each client alone.
+
+    A client walks along a chain of epochs, each a fresh permutation of its samples. In `steps` mode it takes
+    min(batch, n) samples per step, without regard to where an epoch ends: a batch that straddles the border may hold a
+    sample twice, no other can. In `epochs` mode every epoch is cut by itself, into ⌈n / batch⌉ steps the last of which
+    may be smaller. Who has no samples takes no step.
+
+    Reading: a round's plan depends on seed, client and round number, not on the cohort, so that the arms of a
+    comparison see the same samples.
+    """
+    counts = _epoch_counts(training, sizes) if training.epochs else _step_counts(training, sizes)
+    chain, first = _chains(sizes, counts.sum(axis=1), clients, seed, number)
+    slot = np.arange(training.batch)
+    valid = slot < counts[:, :, None]
+    place = (first[:, None] + counts.cumsum(axis=1) - counts)[:, :, None] + slot
+    index = chain[np.where(valid, place, 0)] * valid
+    weight = valid / np.maximum(counts, 1).astype(np.float32)[:, :, None]
+    return Batches(index, weight.astype(np.float32), counts)
+
+
+def _step_counts(training: Training, sizes: Ints) -> Ints:
+    return np.repeat(np.minimum(training.batch, sizes)[:, None], training.steps, axis=1)
+
+
+def _epoch_counts(training: Training, sizes: Ints) -> Ints:
+    per_epoch = -(-sizes // training.batch)
+    step = np.arange(training.epochs * per_epoch.max(initial=0))
+    left = sizes[:, None] - (step % np.maximum(per_epoch, 1)[:, None]) * training.batch
+    taken: Ints = np.minimum(training.batch, left) * (step < training.epochs * per_epoch[:, None])
+    return taken
+
+
+def _chains(sizes: Ints, wanted: Ints, clients: Ints, seed: int, number: int) -> tuple[Ints, Ints]:
+    """Each client's chain of epochs, at least `wanted (q,)` long, one after the other; and where each begins."""
+    epochs = -(-wanted // np.maximum(sizes, 1))
+    lengths = epochs * sizes
+    first = np.cumsum(lengths) - lengths
+    owner = np.repeat(np.arange(len(sizes)), lengths)
+    epoch, position = np.divmod(np.arange(len(owner)) - first[owner], sizes[owner])
+    draws = uniforms(seed, "batches", clients[owner], _counter(number, epoch, position))
+    # One sort for all: epochs by their place, samples inside an epoch by their draw. Integers, since adding a place to
+    # a float would round the draw, and then a client's order would depend on who stands before it.
+    place = (np.cumsum(epochs) - epochs)[owner] + epoch
+    order = np.argsort((place << _DRAW_BITS) + (draws * 2.0**_DRAW_BITS).astype(np.int64), kind="stable")
+    return np.append(position[order], 0), first
+
+
+def _counter(number: int, epoch: Ints, position: Ints) -> NDArray[np.uint64]:
+    return (np.uint64(number) << _ROUND) + (epoch.astype(np.uint64) << _EPOCH) + position.astype(np.uint64)

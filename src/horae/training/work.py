@@ -1,0 +1,51 @@
+"""What the trainer is asked, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from horae.types import Bools, Correction, Doubles, Floats, Ints, Path
+
+
+@dataclass(frozen=True)
+class Work:
+    """One round's local training, for the clients that do it.
+
+    params `(P,)`, buffers `(B,)`: the model they start from. clients `(q,)`: ids. rows: for each client the rows of the
+    data set it trains on, repeats allowed, possibly none. round: the cohort's round number; sets learning rate and
+    batches. path: the cohort, for the reader of a trace. lr_scale: times the learning rate. correction: bends the
+    gradient. keep `(P,)`: the weights that live; None is all.
+    """
+
+    params: Floats
+    buffers: Floats
+    clients: Ints
+    rows: list[Ints]
+    round: int
+    path: Path = ()
+    lr_scale: float = 1.0
+    correction: Correction = field(default_factory=Correction)
+    keep: Bools | None = None
+
+    def start(self) -> Tensor:
+        """The weights every client starts from, `(P,)`: dropped ones are zero. A copy."""
+        params = torch.tensor(self.params)
+        return params if self.keep is None else params.masked_fill_(torch.tensor(~self.keep), 0.0)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it, one row per client in the order of the work.
+
+    updates `(q, P)`: w_end - w_start, zero where a weight was dropped. buffers `(q, B)`: at the end. losses `(q,)`:
+    mean training loss of the samples processed, each measured at the weights of its step; 0 for a client that
+    processed none. processed `(q,)`: samples, repeats counted.
+    """
+
+    updates: Floats
+    buffers: Floats
+    losses: Doubles
+    processed: Ints

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from horae.errors import ConfigError, DataError
+from horae.population import MnistWriters
+from horae.population.datasets import missing_writers
+from horae.population.writers import shrink
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Three writers with 8, 2 and 1 images, in the real file's format."""
+    writer = np.repeat(np.array([5, 9, 2000], np.int16), [8, 2, 1])
+    x = np.zeros((11, 28, 28), np.uint8)
+    x[:] = (writer % 256)[:, None, None]
+    hsf = np.repeat(np.array([0, 4, 4], np.uint8), [8, 2, 1])
+    np.savez(tmp_path / "mnist_writers.npz", x=x, y=np.arange(11, dtype=np.uint8) % 10, writer=writer, hsf=hsf)
+    return tmp_path
+
+
+def test_writers_by_hand(small):
+    people = MnistWriters(clients=3, train_per_client=6, test_per_client=2).build(0, small)
+    # 8 images: 6 + 2; 2 images: round(2 * 2 / 8) = 0 for testing; 1 image: it trains
+    assert people.train.sizes.tolist() == [6, 2, 1]
+    assert people.test.sizes.tolist() == [2, 0, 0]
+    assert people.groups.tolist() == [0, 1, 1]
+    assert people.shape == (14, 14)
+    held = np.concatenate([people.train.indices, people.test.indices])
+    assert sorted(held.tolist()) == list(range(11))
+    for i, ink in enumerate([5, 9, 2000 % 256]):
+        np.testing.assert_allclose(people.x[people.train.row(i)], ink / 255, rtol=1e-6)
+
+
+def test_fewer_clients_keep_fewer_images(small):
+    people = MnistWriters(clients=1, train_per_client=1, test_per_client=0, side=28).build(0, small)
+    assert people.x.shape == (1, 28, 28)
+
+
+def test_shrink_averages_squares():
+    x = np.zeros((1, 28, 28), np.uint8)
+    x[0, 0, 0], x[0, 0, 1], x[0, 27, 27] = 255, 255, 255
+    small = shrink(x, 14)
+    assert small[0, 0, 0] == 0.5 and small[0, 13, 13] == 0.25 and small.sum() == 0.75
+    assert shrink(x, 28).sum() == 3
+
+
+def test_a_missing_file_is_one_line(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match=r"mnist_writers\.npz is missing; put it there, or name .* --data-root"):
+        MnistWriters().build(0, tmp_path)
+    monkeypatch.setenv("HORAE_DATA", str(tmp_path / "elsewhere"))
+    assert "elsewhere" in (MnistWriters().missing(None) or "")
+
+
+def test_a_foreign_file_is_refused(tmp_path):
+    (tmp_path / "mnist_writers.npz").write_bytes(b"PK not a zip")
+    with pytest.raises(DataError, match="should hold x, y, writer and hsf"):
+        MnistWriters().build(0, tmp_path)
+    np.savez(tmp_path / "mnist_writers.npz", x=np.zeros(1))
+    with pytest.raises(DataError, match="should hold x, y, writer and hsf"):
+        MnistWriters().build(0, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"clients": 0}, "population.clients should be >= 1, got 0; raise it"),
+        ({"side": 7}, "population.side should be 14 or 28, got 7"),
+        ({"train_per_client": 0}, "population.train_per_client should be >= 1"),
+        ({"test_per_client": -1}, "population.test_per_client should be >= 0"),
+    ],
+)
+def test_bad_values_are_refused(fields, message):
+    with pytest.raises(ConfigError, match=message):
+        MnistWriters(**fields)
+
+
+def test_more_clients_than_writers(small):
+    with pytest.raises(ConfigError, match=r"population\.clients should be <= the 3 writers, got 4; lower it"):
+        MnistWriters(clients=4).build(0, small)
+
+
+def test_the_real_file():
+    missing = missing_writers(None)
+    if missing is not None:
+        pytest.skip(missing)
+    people = MnistWriters().build(0, None)
+    assert people.clients == 200 and set(people.groups) == {0, 1}
+    assert people.train.sizes.max() == 60 and people.test.sizes.max() == 20
+    assert people.x.min() >= 0 and people.x.max() <= 1
+    assert np.unique(np.concatenate([people.train.indices, people.test.indices])).size == len(people.x)

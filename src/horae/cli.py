@@ -20,8 +20,8 @@ from horae.citations import cite as entries
 from horae.errors import ConfigError, HoraeError, did_you_mean
 from horae.experiment import FAMILIES, Experiment, load, parse_setting
 from horae.progress import Watcher
-from horae.run import Result
-from horae.run import run as carry_out
+from horae.runner import Result
+from horae.runner import run as carry_out
 
 app = typer.Typer(
     no_args_is_help=True,

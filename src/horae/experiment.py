@@ -193,7 +193,7 @@ class Experiment:
 
 
 def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[str, Any] | None = None) -> Experiment:
-    """An experiment from a file, a plain table, or nothing (the demo), with dotted changes such as {"clustering.gamma": 0.3}.
+    """An experiment from a file, a plain table, or nothing (the demo), with changes such as {"clustering.gamma": 0.3}.
 
     Errors: ConfigError for an unreadable file, an unknown key or name, a wrong type, a value out of range.
     """

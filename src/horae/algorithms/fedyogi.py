@@ -60,6 +60,6 @@ class FedYogi:
         one, square = np.float32(1.0), direction * direction
         b1, b2 = np.float32(self.beta1), np.float32(self.beta2)
         m = b1 * state.m + (one - b1) * direction
-        v = state.v - (one - b2) * square * np.sign(state.v - square)
-        moved: Floats = params + np.float32(self.lr) * m / (np.sqrt(v) + np.float32(self.tau))
-        return moved, Moments(m, v)
+        v: Floats = (state.v - (one - b2) * square * np.sign(state.v - square)).astype(np.float32)
+        step: Floats = (np.float32(self.lr) * m / (np.sqrt(v) + np.float32(self.tau))).astype(np.float32)
+        return params + step, Moments(m, v)

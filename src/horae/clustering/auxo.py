@@ -153,7 +153,7 @@ class Auxo:
         return nearest(deviation, np.stack([deviation[labels == c].mean(axis=0) for c in range(2)]).astype(np.float64))
 
     def _towards(self, outcome: Outcome, sketch: Floats, here: Bools, tree: CohortTree) -> Ints:
-        """The leaf whose model a participant's update points to, an index into the leaves; UNKNOWN where it points nowhere else.
+        """The leaf whose model a participant's update points to, as an index into the leaves; UNKNOWN for its own.
 
         A client of another cohort, training on this cohort's model w, moves towards its own cohort's w': the cosine
         of its deviation with w' - w is 0.3-0.8 for strangers and below 0.15 for members (decision 0007).
@@ -183,8 +183,8 @@ class Auxo:
         limit = rule.limit(ids.size)
         if best.k < 2:
             why = f"explained {best.statistic:.2f} < {limit:.2f}"
-            if best.statistic >= limit:
-                why = f"explained {best.statistic:.2f}, but a finer grouping explains as much or a group has < {self.min_members} members"
+            if best.statistic >= limit:  # then it was the other two conditions
+                why = f"explained {best.statistic:.2f}, but finer ones as much, or < {self.min_members} members in one"
             return self._stay(cohort.path, why, best.statistic, limit)
         sizes = " + ".join(map(str, np.bincount(best.labels)))
         reason = f"split into {best.k}: explained {best.statistic:.2f} >= {limit:.2f}, members {sizes}"

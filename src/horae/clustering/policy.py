@@ -63,14 +63,13 @@ def choose(taste: Taste, records: Records, offers: CohortTree, seed: int, *, exp
     restless = (top < 0) & ~assigned.any(axis=1) & unseen.any(axis=1) & (taste.reward == "measured")
     rounds = max(cohort.round for cohort in offers)
     curious = uniforms(seed, "explore?", records.clients, rounds) < taste.epsilon**rounds
-    exploring = (lost | restless | curious) & ~new if explore else lost
+    exploring = np.logical_and(lost | restless | curious, ~new) if explore else lost
     target = _unseen_leaf(taste, records, mine, unseen, seed, rounds)
 
     choice = np.where(new, first, offset + np.where(exploring, target, best))
     claims = np.where(new | exploring, np.nan, top)
-    return Wishes(
-        paths, choice, claims, new | exploring, np.array([request_nbytes(paths[c]) for c in choice.tolist()], np.int64)
-    )
+    nbytes = np.array([request_nbytes(path) for path in paths], np.int64)[choice]
+    return Wishes(paths, choice, claims, np.logical_or(new, exploring), nbytes)
 
 
 def remember(taste: Taste, records: Records, feedback: Feedback) -> Records:
@@ -135,14 +134,13 @@ def _hear(records: Records, feedback: Feedback, column: dict[Path, int], reward:
 
 
 def _unseen_leaf(taste: Taste, records: Records, mine: Bools, unseen: Bools, seed: int, rounds: int) -> Ints:
-    """Where an explorer goes: the never-visited leaf of best prediction, else (and with "paper") a leaf at random;
-    `(clients,)`.
-    """
+    """Where an explorer goes, `(clients,)`: the never-visited leaf of best prediction, else a leaf at random."""
     if not mine.size:
         return np.zeros(records.clients.size, np.int64)
     dice = uniforms(seed, "which leaf?", records.clients[:, None], rounds * 4096 + np.arange(mine.shape[1])[None, :])
-    anywhere = np.where(mine, dice, -1.0).argmax(axis=1)
+    anywhere: Ints = np.where(mine, dice, -1.0).argmax(axis=1)
     if taste.reward == "paper":
         return anywhere
     promising = np.where(unseen, records.reward + 1e-9 * dice, -np.inf).argmax(axis=1)
-    return np.where(unseen.any(axis=1), promising, anywhere)
+    target: Ints = np.where(unseen.any(axis=1), promising, anywhere)
+    return target

@@ -13,10 +13,10 @@ Script = Callable[[Round], Floats]
 
 
 class Scripted:
-    """Every round lasts one second and everybody invited up to the quorum replies; `script(round)` is the `(quorum, params)` updates.
+    """Every round lasts one second, and everybody invited up to the quorum replies.
 
-    present: clients that check in, for every cohort; they wish for the cohort that asks. answers: what `ask` hands
-    back, by type of work. told, rounds: what was heard.
+    script: a round's `(quorum, params)` updates. present: clients that check in, for every cohort; they wish for the
+    cohort that asks. answers: what `ask` hands back, by type of work. told, rounds: what was heard.
     """
 
     def __init__(self, script: Script, present: Ints, answers: dict[type, Any] | None = None) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from horae.engines.costs import Job, ModelAwareCost, training_flops
+from horae.engines.costs import Job, training_flops
 from horae.engines.store import ClientStore
 from horae.engines.wire import send, wire_nbytes
 from horae.errors import require
@@ -57,7 +57,7 @@ class World:
     devices: Devices
     availability: Availability
     trainer: Trainer
-    cost: Cost = ModelAwareCost()
+    cost: Cost
 
 
 @dataclass(frozen=True)

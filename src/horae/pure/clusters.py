@@ -1,4 +1,4 @@
-"""K-means for a few hundred points: all restarts at once, a few milliseconds, the same answer for the same generator."""
+"""K-means for a few hundred points: all restarts at once, in milliseconds, the same for the same generator."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def kmeans(x: NDArray[np.floating], k: int, rng: np.random.Generator) -> tuple[I
 
 def nearest(x: NDArray[np.floating], centres: Doubles) -> Ints:
     """The index of the nearest centre of each row, `(n,)`; ties go to the first."""
-    return _gaps(np.asarray(x, np.float64), centres[None])[0].argmin(axis=1).astype(np.int64)
+    closest: Ints = _gaps(np.asarray(x, np.float64), centres[None])[0].argmin(axis=1)
+    return closest
 
 
 def _starts(points: Doubles, k: int, rng: np.random.Generator) -> Doubles:
@@ -65,4 +66,5 @@ def _gaps(points: Doubles, centres: Doubles) -> Doubles:
 
 def _by_first_row(labels: Ints, k: int) -> Ints:
     first = [int(np.flatnonzero(labels == c)[0]) if (labels == c).any() else labels.size for c in range(k)]
-    return np.argsort(first, kind="stable")
+    order: Ints = np.argsort(first, kind="stable")
+    return order

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def tail_means(values: NDArray[np.float64], share: float = 0.1) -> tuple[float, float]:
-    """The means of the lowest and of the highest `share` of the values (at least one value each); NaN if there are none.
+    """The means of the lowest and of the highest `share` of the values, at least one each; NaN without any.
 
     >>> tail_means(np.arange(20.0))
     (0.5, 18.5)

@@ -114,7 +114,7 @@ def principal(x: NDArray[np.floating]) -> Doubles:
 
     Distances stay.
     """
-    centred = np.asarray(x, np.float64) - np.asarray(x, np.float64).mean(axis=0)
+    centred: Doubles = np.asarray(x, np.float64) - np.asarray(x, np.float64).mean(axis=0)
     if len(x) >= centred.shape[1]:
         return centred
     left, scale, _ = np.linalg.svd(centred, full_matrices=False)
@@ -123,7 +123,7 @@ def principal(x: NDArray[np.floating]) -> Doubles:
 
 
 def heterogeneity_ratio(x: NDArray[np.floating], labels: Ints, k: int) -> float:
-    """The paper's J: RMS distance to the own cluster's centre over RMS distance to the common centre; NaN if it cannot be told.
+    """The paper's J: RMS distance to the own cluster's centre over RMS distance to the common centre; NaN if unknown.
 
         sqrt( Σ_k Σ_{i∈k} ‖x_i - C_k‖² / (n - K)  /  ( Σ_i ‖x_i - C‖² / (n - 1) ) )
 
@@ -139,7 +139,7 @@ def heterogeneity_ratio(x: NDArray[np.floating], labels: Ints, k: int) -> float:
     return float(np.sqrt((inside / (n - k)) / (spread / (n - 1)))) if spread > 0 else float("nan")
 
 
-def _least_separate_pair(x: Doubles, centres: Doubles) -> float:
+def _least_separate_pair(x: NDArray[np.floating], centres: Doubles) -> float:
     """The smallest `explained` of all pairs of centres, for points labelled by the nearest centre."""
     labels, lowest = nearest(x, centres), 1.0
     for a, b in combinations(range(len(centres)), 2):

@@ -124,10 +124,10 @@ class CohortTree:
 
 
 def distance(m: Path, other: Path) -> int:
-    """Steps from cohort m up to its lowest common ancestor with the other: 0 for itself, 1 for a sibling, 2 for a cousin.
+    """Steps from cohort m up to its lowest common ancestor with the other: 0 itself, 1 a sibling, 2 a cousin.
 
-    Source: Auxo 4.3 ("the distance to their lowest common ancestral cohorts") and Figure 7. Reading: counted from the explored cohort
-    (decision 0003); with ΔR = -3 at (0,0,1) its sibling (0,0,0) gets -3/2 and (0,1) gets -3/3.
+    Source: Auxo 4.3 ("the distance to their lowest common ancestral cohorts") and Figure 7. Reading: counted from
+    the explored cohort (decision 0003); with ΔR = -3 at (0,0,1) its sibling (0,0,0) gets -3/2 and (0,1) gets -3/3.
 
     >>> distance((0, 0, 1), (0, 0, 0)), distance((0, 0, 1), (0, 1)), distance((0, 1), (0, 0, 1))
     (1, 2, 1)

@@ -98,7 +98,7 @@ def show(
         return
     console = Console(highlight=False)
     console.print(f"[bold]{facts['name']}[/bold] ({family}, {facts['code']})\n")
-    console.print(str(facts["about"]), markup=False)
+    console.print(_unwrapped(str(facts["about"])), markup=False)
     if hints:
         grid = Table("field", "type", "default", box=None, header_style="bold", pad_edge=False)
         for key, f in hints.items():
@@ -207,11 +207,13 @@ def _show(result: Result, console: Console) -> None:
     for title, key, form in rows:
         cells = [form(t[key]) if t[key] is not None else "-" for t in (s, other) if t]
         grid.add_row(title, *cells)
+    grid.add_row("participations", *(f"{t['participations']:,}" for t in (s, other) if t))
+    grid.add_row("simulated time", *(f"{t['simulated_s'] / 3600:.1f} h" for t in (s, other) if t))
     if s["adjusted_rand_index"] is not None:
         grid.add_row("adjusted Rand index", f"{s['adjusted_rand_index']:.2f}", *(["-"] if other else []))
     console.print(grid)
     for split in s["splits"]:
-        console.print(f"cohort {split}", markup=False, highlight=False)
+        console.print(f"cohort {split}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {result.directory / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -222,6 +224,12 @@ def _member(name: str) -> tuple[str, Any]:
             return key, members[member]
     everything = [f"{key}.{m}" if family else m for key, members in FAMILIES.items() for m in members]
     raise ConfigError(f"there is no {name!r}; {did_you_mean(name, everything)}")
+
+
+def _unwrapped(text: str) -> str:
+    """A docstring whose paragraphs are one line each, for the terminal to wrap; indented lines (formulas) stay."""
+    paragraphs = [part.split("\n") for part in text.split("\n\n")]
+    return "\n\n".join(("\n" if lines[0][:1].isspace() else " ").join(lines) for lines in paragraphs)
 
 
 def _summary(cls: Any) -> str:

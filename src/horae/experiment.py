@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -76,6 +77,10 @@ class Given:
     """Stands for something handed over from Python: it can be described, but not made again from a file."""
 
     what: str
+
+    def build(self, *_: Any) -> Any:
+        """Refused: whatever it was, it is not in the file."""
+        raise ConfigError(f"{self.what}; it is in no file: hand it over again with horae.run")
 
 
 TABLES: dict[str, type] = {"budget": Budget, "training": Training, "evaluation": Scoring, "engine": Pace}
@@ -198,6 +203,8 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     Errors: ConfigError for an unreadable file, an unknown key or name, a wrong type, a value out of range.
     """
     table = dict(source) if isinstance(source, Mapping) else _read(source)
+    if any(key.startswith("budget.") for key in changes or {}):
+        table["budget"] = {}  # a limit that is set takes the place of the one there was
     for key, value in _names_first(changes or {}):
         table = _set(table, key.split("."), value)
     known = (*NUMBERS, *TABLES, *FAMILIES)
@@ -209,7 +216,8 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     tables = {key: _fields(cls, _table(table, key), key) for key, cls in TABLES.items()}
     parts: dict[str, Any] = {f: component(f, _table(table, f), default) for f, default in DEFAULTS.items()}
     listed = table.get("channels", [])
-    require(isinstance(listed, list), "channels", "be a list of tables ([[channels]])", listed)
+    whole = isinstance(listed, list) and all(isinstance(entry, Mapping) for entry in listed)
+    require(whole, "channels", "be a list of tables ([[channels]])", listed)
     parts["channels"] = tuple(component("channels", entry, "plain") for entry in listed)
     if not any(dataclasses.astuple(tables["budget"])) and "budget" not in table:
         tables["budget"] = Budget(participations=200 * numbers["participants"])
@@ -234,9 +242,11 @@ def find(family: str, name: str) -> Any:
         raise ConfigError(f"{family}.name: there is no {name!r}; {did_you_mean(name, FAMILIES[family])}")
     where, _, what = name.partition(":")
     try:
-        return getattr(importlib.import_module(where), what)
-    except (ImportError, AttributeError) as error:
+        found = getattr(importlib.import_module(where), what)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"{family}.name: cannot import {name!r} ({error}); check the module path") from None
+    require(isinstance(found, type) and is_dataclass(found), f"{family}.name", "name a dataclass", name)
+    return found
 
 
 def name_of(family: str, part: Any) -> str:
@@ -347,7 +357,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are JSON's, and DEL
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return repr(value)

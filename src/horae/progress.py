@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from horae.experiment import Experiment
 from horae.ledger import Ledger
+from horae.observers import Score
 from horae.types import CohortTree, Engine
 
 
@@ -44,6 +45,11 @@ class Bar:
 
     def __init__(self, progress: Progress, task: TaskID, experiment: Experiment) -> None:
         self._progress, self._task, self._experiment = progress, task, experiment
+        self._accuracy = float("nan")
+
+    def score(self, score: Score) -> None:
+        """Show this accuracy from now on."""
+        self._accuracy = score.mean
 
     def look(self, tree: CohortTree, engine: Engine, ledger: Ledger, *, over: bool) -> None:
         """Move the bar."""
@@ -52,5 +58,6 @@ class Bar:
         rounds = ledger.participations // self._experiment.participants
         hours = engine.now_s / 3600
         cohorts = len(tree.paths())
-        facts = f"round {rounds:>4}   {hours:5.1f} h simulated   {cohorts} cohort{'s' if cohorts > 1 else ''}"
+        plural = "s" if cohorts > 1 else " "
+        facts = f"round {rounds:>4}   {hours:5.1f} h   {cohorts} cohort{plural}   accuracy {self._accuracy:.1%}"
         self._progress.update(self._task, completed=min(spent, 1.0), facts=facts)

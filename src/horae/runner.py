@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import datetime
 from pathlib import Path as File
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -27,7 +27,15 @@ from horae.report.recorder import EventLog
 from horae.report.summary import summarise
 from horae.types import CohortTree, Engine, Floats, Path
 
-Watch = Callable[[str, Experiment], Observer]  # a progress bar for an arm
+
+class Watcher(Observer, Protocol):
+    """An observer that is also told the scores: a progress bar, say."""
+
+    def score(self, score: Score) -> None:
+        """Test accuracy on the way."""
+
+
+Watch = Callable[[str, Experiment], Watcher]  # makes one for each arm, by the name of its clustering
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,9 @@ def run(
         other = train(rival, world, directory / "baseline", watch)
     summary = {**main.summary, "run_wall_s": round(time.perf_counter() - started, 3), "directory": str(directory)}
     if other is not None:
-        names = ("accuracy", "accuracy_worst10", "accuracy_variance", "cohorts", "time_to_accuracy_s", "simulated_s")
-        summary["baseline"] = {"clustering": experiment.baseline, **{name: other.summary[name] for name in names}}
+        shared: tuple[str, ...] = ("accuracy", "accuracy_worst10", "accuracy_variance", "cohorts")
+        shared += ("participations", "time_to_accuracy_s", "simulated_s")
+        summary["baseline"] = {"clustering": experiment.baseline, **{name: other.summary[name] for name in shared}}
         summary["gain"] = summary["accuracy"] - other.summary["accuracy"]
     _write_json(directory / "summary.json", summary)
     write_report(directory)
@@ -126,10 +135,16 @@ def train(experiment: Experiment, world: World, directory: File, watch: Watch | 
             clients=people.clients, participants=experiment.participants, params=trainer.n_params,
             flops_per_sample=trainer.flops_per_sample, trainer=trainer.path_name, population=people.facts(),
         )  # fmt: skip
+        books, watcher = Books(), watch(experiment.clustered, experiment) if watch else None
+
+        def note(score: Score) -> None:
+            log.score(score)
+            if watcher:
+                watcher.score(score)
+
         period = experiment.evaluation.every * experiment.participants
-        evaluator = Evaluator(people.clients, period, experiment.seed, log.score, experiment.evaluation.clients)
-        books = Books()
-        observers: list[Observer] = [evaluator, books, *([watch(experiment.clustered, experiment)] if watch else [])]
+        evaluator = Evaluator(people.clients, period, experiment.seed, note, experiment.evaluation.clients)
+        observers: list[Observer] = [evaluator, books, *([watcher] if watcher else [])]
         with threadpool_limits(limits=1):  # the same bits however many cores there are
             tree = federate(plan, (trainer.initial_params, trainer.initial_buffers), engine, log, observers)
         reason = "budget spent" if books.ledger.participations else "nobody came"

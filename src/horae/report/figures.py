@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from horae.report.reading import Arm, Doubles, Event
-from horae.report.svg import INK, LINE, OURS, PALETTE, PAPER, RIVAL, SOFT, Canvas, chart, label_ends
+from horae.report.svg import LINE, OURS, PALETTE, PAPER, RIVAL, SOFT, Canvas, chart, label_ends
 from horae.report.tables import share
 
 MARKERS = dict(zip("osD^vPX", "○□◇△▽✚✖", strict=True))  # and how to write them
@@ -79,14 +79,14 @@ def statistic_over_rounds(arm: Arm) -> str:
             mine = [verdict for verdict in verdicts if verdict["cohort"] == cohort]
             colour, marker = colour_of(arm, cohort), marker_of(arm, cohort)
             last = _plot_looks(axes, mine, colour, marker)
+            _plot_threshold(axes, mine, colour)
             words = f"{MARKERS[marker]} {'' if canvas.narrow else 'cohort '}{cohort}"
             if last is not None and mine[-1]["split"]:
                 axes.annotate(words[1:], (mine[-1]["round"], last), (8, -4), textcoords="offset points", color=SOFT)
             elif last is not None:
                 ends.append((last, words, colour))
-        _plot_thresholds(axes, verdicts)
         axes.set_xlabel("round of the cohort")
-        axes.set_title("split statistic of each cohort", loc="left", fontsize=12, color=SOFT, x=0)
+        axes.set_title("split statistic of each cohort, its threshold dotted", loc="left", fontsize=12, color=SOFT, x=0)
         axes.set_xlim(left=0)
         _open_up(axes)
         label_ends(axes, ends, canvas)
@@ -120,13 +120,11 @@ def _plot_looks(axes: Axes, mine: Sequence[Event], colour: str, marker: str) -> 
     return float(values[-1])
 
 
-def _plot_thresholds(axes: Axes, verdicts: Sequence[Event]) -> None:
-    for threshold in sorted({v["threshold"] for v in verdicts if v["threshold"] is not None}):
-        axes.axhline(threshold, color=INK, linewidth=1, linestyle=(0, (1, 2)))
-        words = f"threshold {threshold:.2f}"
-        axes.text(
-            1, threshold, words, transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=INK, fontsize=11
-        )
+def _plot_threshold(axes: Axes, mine: Sequence[Event], colour: str) -> None:
+    """What one cohort's statistic was held against, which falls as its members grow more."""
+    held = [(v["round"], v["threshold"]) for v in mine if v["statistic"] is not None and v["threshold"] is not None]
+    if held:
+        axes.plot(*zip(*held, strict=True), color=colour, linewidth=1, linestyle=(0, (1, 2)))
 
 
 def _mark_splits(axes: Axes, splits: Sequence[Event], size: float, canvas: Canvas) -> None:

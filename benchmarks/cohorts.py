@@ -55,6 +55,7 @@ ROWS: dict[str, tuple[str, dict[str, Any], tuple[str, ...], int]] = {
     "iid-mlp": ("digits-iid, MLP", {**_on("digits-iid"), **MLP}, TWO, 5),
     "dirichlet": ("digits-dirichlet 0.3, logistic", _on("digits-dirichlet"), TWO, 5),
     "dirichlet-mlp": ("digits-dirichlet 0.3, MLP", {**_on("digits-dirichlet"), **MLP}, TWO, 5),
+    "dirichlet-cut": ("digits-dirichlet 0.3, drop = 0", _on("digits-dirichlet", **{"clustering.drop": 0.0}), TWO, 5),
     "sessions": ("digits-sessions, logistic", _on("digits-sessions"), TWO, 5),
     "writers": ("mnist-writers, logistic", _on("mnist-writers"), ALL, 5),
     "writers-mlp": ("mnist-writers, MLP", {**_on("mnist-writers"), **MLP}, ALL, 5),

@@ -1,4 +1,4 @@
-"""Imports only point down: DESIGN's floors, kept by reading the syntax tree."""
+"""Imports only point down: the floors of docs/decisions/0001, kept by reading the syntax tree."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,7 @@ import horae
 
 SOURCE = Path(horae.__file__).parent
 FLOORS = [
-    {"types", "pure", "errors"},
+    {"types", "pure", "errors", "settings"},
     {"training", "population", "algorithms", "selectors", "clustering", "pruning", "alignment", "channels"},
     {"engines", "data_planes"},
     {"federate", "ledger", "observers"},

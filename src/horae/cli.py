@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,10 +18,11 @@ from rich.table import Table
 from horae import __version__
 from horae.citations import cite as entries
 from horae.errors import ConfigError, HoraeError, did_you_mean
-from horae.experiment import FAMILIES, Experiment, load, parse_setting
+from horae.experiment import FAMILIES, Experiment, load
 from horae.progress import Watcher
 from horae.runner import Result
 from horae.runner import run as carry_out
+from horae.settings import parse_setting
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -165,15 +166,28 @@ def version() -> None:
 def main() -> None:
     """The `horae` command: a user's mistake is one line on stderr and exit code 2."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except HoraeError as error:
-        sys.stderr.write(f"horae: {error}\n")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("horae: interrupted; what was written stays in the run directory\n")
-        sys.exit(130)
+        _fail(str(error), 2)
+    except typer.Abort:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not typer's word for a wrong option: a defect of horae
+            raise
+        words = error.format_message()
+        if words.startswith("Usage:"):  # no command at all: the help is the answer
+            print(words)
+            sys.exit(2)
+        _fail(f"{words} (see horae --help)", 2)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(why: str, code: int) -> NoReturn:
+    sys.stderr.write(f"horae: {why}\n")
+    sys.exit(code)
 
 
 def _experiment(file: Path | None, settings: list[str] | None, seed: int | None) -> Experiment:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from horae import algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors
 from horae.engines.costs import COSTS
@@ -21,6 +20,7 @@ from horae.engines.simulation import Pace, World
 from horae.errors import ConfigError, did_you_mean, require
 from horae.federate import Budget
 from horae.population import Population
+from horae.settings import changed, convert
 from horae.training import MODELS, Trainer, Training, initial
 from horae.types import Plan
 
@@ -205,8 +205,7 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     table = dict(source) if isinstance(source, Mapping) else _read(source)
     if any(key.startswith("budget.") for key in changes or {}):
         table["budget"] = {}  # a limit that is set takes the place of the one there was
-    for key, value in _names_first(changes or {}):
-        table = _set(table, key.split("."), value)
+    table = changed(table, changes or {})
     known = (*NUMBERS, *TABLES, *FAMILIES)
     for key in table:
         if key not in known:
@@ -257,45 +256,6 @@ def name_of(family: str, part: Any) -> str:
     return f"{type(part).__module__}:{type(part).__qualname__}"
 
 
-def convert(value: Any, hint: Any, field: str) -> Any:
-    """The value as the annotated type; ConfigError if it is something else. An integer is a number, true is not."""
-    if get_origin(hint) is Literal:
-        choices = ", ".join(map(repr, get_args(hint)))
-        require(value in get_args(hint), field, f"be one of {choices}", value)
-        return value
-    if get_origin(hint) is tuple:
-        require(isinstance(value, list | tuple), field, "be a list", value)
-        return tuple(convert(item, get_args(hint)[0], field) for item in value)
-    if hint is float and type(value) is int:
-        return float(value)
-    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    require(type(value) is hint, field, f"be {words.get(hint, hint)}", value)
-    require(hint is not float or value == value, field, "be a number", value)
-    return value
-
-
-def dumps(table: Mapping[str, Any]) -> str:
-    """Plain data as TOML: values first, then tables."""
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items() if not _is_table(value)]
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            lines += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
-        elif _is_table(value):
-            for entry in value:
-                lines += ["", f"[[{key}]]", *(f"{k} = {_toml(v)}" for k, v in entry.items())]
-    return "\n".join(lines) + "\n"
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """`clustering.gamma=0.3` as (key, value); a value that is no TOML is a text."""
-    key, equals, value = text.partition("=")
-    require(bool(key.strip() and equals), "--set", "look like family.field=value", text)
-    try:
-        return key.strip(), tomllib.loads(f"x = {value}")["x"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()
-
-
 def _fields(cls: Any, table: Mapping[str, Any], family: str, name: str = "") -> Any:
     hints = get_type_hints(cls)
     known = [f.name for f in fields(cls) if f.init]
@@ -326,38 +286,8 @@ def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return dict(value)
 
 
-def _set(table: Mapping[str, Any], keys: list[str], value: Any) -> dict[str, Any]:
-    """One dotted change. A new `name` drops the fields that belonged to the old one."""
-    key, *rest = keys
-    if not rest:
-        return {**table, key: value}
-    inner = table.get(key, {})
-    require(isinstance(inner, Mapping), key, "be a table", inner)
-    if rest == ["name"] and inner.get("name") != value:
-        inner = {}
-    return {**table, key: _set(inner, rest, value)}
-
-
-def _names_first(changes: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return sorted(changes.items(), key=lambda change: not change[0].endswith(".name"))
-
-
 def _plain(part: Any) -> dict[str, Any]:
     if not is_dataclass(part):
         return {}
     shown = [f for f in fields(part) if f.init]
     return {f.name: list(v) if isinstance(v := getattr(part, f.name), tuple) else v for f in shown}
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, list) and bool(value) and isinstance(value[0], Mapping))
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML's escapes are JSON's, and DEL
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return repr(value)

@@ -17,14 +17,14 @@ from threadpoolctl import threadpool_limits
 from horae import __version__
 from horae.engines.simulation import Simulation, World
 from horae.errors import RunError
-from horae.experiment import FAMILIES, Experiment, Given, dumps, load
+from horae.experiment import FAMILIES, Experiment, Given, load
 from horae.federate import Observer, federate
 from horae.ledger import Ledger
 from horae.observers import Evaluator, Score
 from horae.population import Population
-from horae.report.html import write_report
 from horae.report.recorder import EventLog
 from horae.report.summary import summarise
+from horae.settings import dumps
 from horae.types import CohortTree, Engine, Floats, Path
 
 
@@ -97,6 +97,8 @@ def run(
     people = fields.pop("population") if isinstance(fields.get("population"), Population) else None
     module = fields.pop("model") if isinstance(fields.get("model"), torch.nn.Module) else None
     if people is not None:
+        if source in (None, "demo") or (isinstance(source, Mapping) and "name" not in source):  # else it has a name
+            fields.setdefault("name", people.name)
         fields["population"] = Given(f"{people.name}: {people.clients} clients given from Python")
     if module is not None:
         fields["model"] = Given(f"{type(module).__name__} given from Python")
@@ -120,6 +122,8 @@ def run(
         summary["baseline"] = {"clustering": experiment.baseline, **{name: other.summary[name] for name in shared}}
         summary["gain"] = summary["accuracy"] - other.summary["accuracy"]
     _write_json(directory / "summary.json", summary)
+    from horae.report.html import write_report  # matplotlib takes a second to load, and nothing before needs it
+
     write_report(directory)
     return Result(summary, main.tree, main.scores, other, directory)
 

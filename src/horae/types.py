@@ -264,7 +264,7 @@ class Records:
 
     paths: the cohorts that have a column. reward `(clients, cohorts)`: R, averaged over visits. cluster `(clients,
     cohorts)`: the client's cluster inside that cohort or UNKNOWN. visits `(clients, cohorts)`: how often it trained
-    there. known `(clients, cohorts)`: True where the client has heard of that cohort as a leaf. group `(clients,)`:
+    there. heard `(clients, cohorts)`: True where the client has heard of that cohort. group `(clients,)`:
     the planted truth, for `oracle` alone.
     """
 

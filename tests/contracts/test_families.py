@@ -8,8 +8,9 @@ import pytest
 
 from horae.engines.costs import COSTS, Job
 from horae.engines.wire import send, wire_nbytes
-from horae.experiment import FAMILIES, component, convert
+from horae.experiment import FAMILIES, component
 from horae.pure.tree import ROOT, Cohort, CohortTree
+from horae.settings import convert
 from horae.types import Capacity, Outcome, Records, Ref, Round, Updates
 
 PARAMS = 12

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from horae.clustering import Auxo, Single
 from horae.errors import ConfigError, HoraeError
-from horae.experiment import DEFAULTS, FAMILIES, NUMBERS, TABLES, Experiment, dumps, load, parse_setting
+from horae.experiment import DEFAULTS, FAMILIES, NUMBERS, TABLES, Experiment, load
 from horae.federate import Budget
 from horae.population import AlwaysOnline, DigitsIid, DigitsRotated
+from horae.settings import dumps, parse_setting
 from horae.training import Training
 
 # ---------------------------------------------------------------- there and back
@@ -225,7 +226,10 @@ def test_two_plans_do_not_share_a_data_plane():
         ({"model": {"name": ":"}}, "model.name: cannot import ':' ("),
         ({"model": {"name": ".x:y"}}, "model.name: cannot import '.x:y' ("),
         ({"model": {"name": "os:path"}}, "model.name should name a dataclass, got 'os:path'"),
-        ({"model": {"name": "horae.training:MODELS"}}, "model.name should name a dataclass, got 'horae.training:MODELS'"),
+        (
+            {"model": {"name": "horae.training:MODELS"}},
+            "model.name should name a dataclass, got 'horae.training:MODELS'",
+        ),
         ({"model": {"name": "nowhere.at_all:Net"}}, "model.name: cannot import 'nowhere.at_all:Net' (No module named"),
         ({"model": {"name": "horae.training:Nett"}}, "model.name: cannot import 'horae.training:Nett' (module"),
     ],

@@ -50,7 +50,7 @@ class Auxo:
     width of the sketch of an update. pull: a participant whose update points this much (cosine) towards another
     cohort's model is told to try that one ("measured" only).
 
-    Source: Auxo Algorithm 1, 4.2-4.4. Reading: docs/decisions 0002-0006.
+    Source: Auxo Algorithm 1, 4.2-4.4. Reading: docs/decisions 0002-0007.
     """
 
     gamma: float = 0.2

@@ -16,7 +16,7 @@ KNOWN_AFTER = 3  # participations after which a client's cohort is judged
 
 
 def summarise(log: EventLog, ledger: Ledger, groups: Ints, target: float, simulated_s: float) -> dict[str, Any]:
-    """The numbers of a finished run; DESIGN's fields. Accuracies are shares, not percent; null where there is none."""
+    """The numbers of a finished run. Accuracies are shares, not percent; null where there is none."""
     last = log.scores[-1]
     worst, best = last.tails
     visits = log.visits[last.clients]

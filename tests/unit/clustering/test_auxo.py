@@ -269,7 +269,8 @@ def test_the_papers_rule_wants_members_on_both_sides():
     [
         ("gamma", 0.0), ("gamma", 1.1), ("epsilon", 1.0), ("epsilon", -0.1), ("k_max", 1), ("max_cohorts", 0),
         ("threshold", 0.0), ("threshold", 1.1), ("drop", 1.0), ("drop", -0.1), ("pull", 0.0), ("pull", 1.1),
-        ("start", 0.9), ("start", -0.1), ("stop", 1.1), ("stop", -0.1), ("check_every", 0), ("min_members", 1), ("min_participants", 0), ("dims", 1),
+        ("start", 0.9), ("start", -0.1), ("stop", 1.1), ("stop", -0.1), ("check_every", 0), ("min_members", 1),
+        ("min_participants", 0), ("dims", 1),
     ],
 )  # fmt: skip
 def test_a_value_out_of_range_is_refused_by_name(field, value):

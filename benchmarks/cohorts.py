@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import tempfile
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -100,7 +101,8 @@ def table(results: dict[str, dict[str, dict[str, Any]]]) -> str:
         same = sum(a["digest"] == s["digest"] for a, s in zip(by["auxo"], by["single"], strict=True))
         cells = [title, str(len(seeds)), *(_spread(by.get(arm)) for arm in ("single", "auxo", "oracle"))]
         cells += [f"{gain.mean():+.1f} ({gain.min():+.1f})", f"{worst[0]:.1f} → {worst[1]:.1f}"]
-        cells += [" ".join(str(a["cohorts"]) for a in by["auxo"]), ari, f"{same}/{len(seeds)}"]
+        counts = Counter(a["cohorts"] for a in by["auxo"])
+        cells += [", ".join(f"{k} ({n} of {len(seeds)})" for k, n in counts.items()), ari, f"{same}/{len(seeds)}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

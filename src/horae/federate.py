@@ -60,8 +60,8 @@ def federate(
     """Train one model per cohort until the plan's budget is spent, and hand back the cohorts.
 
     model: the first (params, buffers). Cohorts never wait for each other unless their clustering says so (Auxo 3.2,
-    steps 0-4). Rounds still in flight when the budget is spent are thrown away. A run to which nobody comes for
-    `plan.patience_s` ends.
+    steps 0-4). Rounds still in flight when the budget is spent are thrown away, and billed as far as they went. A run
+    to which nobody comes for `plan.patience_s` ends.
     """
     tree, running, ledger = plan.clustering.prepare(first_tree(plan, model), engine.ask), set[Path](), Ledger()
     spent, last_reply_s = 0.0, 0.0
@@ -96,6 +96,8 @@ def federate(
             tree = reshape(plan, tree, verdicts, engine)
         recorder.round(outcome, tree, verdicts)
         over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
+        if over:
+            ledger.add(engine.settle())
         for observer in observers:
             observer.look(tree, engine, ledger, over=over)
         if over:

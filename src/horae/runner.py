@@ -151,7 +151,9 @@ def train(experiment: Experiment, world: World, directory: File, watch: Watch | 
         observers: list[Observer] = [evaluator, books, *([watcher] if watcher else [])]
         with threadpool_limits(limits=1):  # the same bits however many cores there are
             tree = federate(plan, (trainer.initial_params, trainer.initial_buffers), engine, log, observers)
-        reason = "budget spent" if books.ledger.participations else "nobody came"
+        used = books.ledger
+        spent = plan.budget.spent(used.participations, engine.now_s, used.nbytes_up + used.nbytes_down)
+        reason = "budget spent" if spent >= 1 else f"nobody came for {plan.patience_s / 86400:.0f} days"
         log.end(books.ledger, reason)
         summary = summarise(log, books.ledger, people.groups, experiment.evaluation.target_accuracy, engine.now_s)
     summary |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
@@ -23,7 +24,7 @@ def convert(value: Any, hint: Any, field: str) -> Any:
         return float(value)
     words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     require(type(value) is hint, field, f"be {words.get(hint, hint)}", value)
-    require(hint is not float or value == value, field, "be a number", value)
+    require(hint is not float or math.isfinite(value), field, "be a finite number", value)
     return value
 
 

@@ -530,6 +530,9 @@ class Engine(Protocol):
     def ask(self, work: Any, *, charge: bool = True) -> Any:
         """Put work to clients outside a round."""
 
+    def settle(self) -> tuple[Charge, ...]:
+        """What no outcome has charged yet, when a run is over."""
+
     def tell(self, feedback: Feedback | None) -> None:
         """Pass an affinity message on to its clients."""
 

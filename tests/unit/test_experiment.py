@@ -195,7 +195,7 @@ def test_two_plans_do_not_share_a_data_plane():
         ({"clustering": {"name": 3}}, "clustering.name should be a word, got 3"),
         ({"clustering": {"gamma": "high"}}, "clustering.gamma should be a number, got 'high'"),
         ({"clustering": {"gamma": True}}, "clustering.gamma should be a number, got True"),
-        ({"clustering": {"gamma": float("nan")}}, "clustering.gamma should be a number, got nan"),
+        ({"clustering": {"gamma": float("nan")}}, "clustering.gamma should be a finite number, got nan"),
         ({"clustering": {"gamma": 2.0}}, "clustering.gamma should be in (0, 1], got 2.0"),
         ({"clustering": {"k_max": 2.5}}, "clustering.k_max should be a whole number, got 2.5"),
         ({"clustering": {"reward": "mine"}}, "clustering.reward should be one of 'measured', 'paper', got 'mine'"),

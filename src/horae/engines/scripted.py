@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from horae.types import Bools, CohortTree, Doubles, Feedback, Floats, Ints, Outcome, Path, Round, Updates
+from horae.types import Bools, Charge, CohortTree, Doubles, Feedback, Floats, Ints, Outcome, Path, Round, Updates
 
 Script = Callable[[Round], Floats]
 
@@ -53,6 +53,10 @@ class Scripted:
     def ask(self, work: Any, *, charge: bool = True) -> Any:
         """The prepared answer."""
         return self._answers[type(work)]
+
+    def settle(self) -> tuple[Charge, ...]:
+        """Nothing costs anything."""
+        return ()
 
     def tell(self, feedback: Feedback | None) -> None:
         """Note what was said."""

@@ -131,7 +131,7 @@ class Simulation:
         records = self._store.records(idle)
         wishes = self._plan.clustering.request(records, tree, self._plan.seed, explore=True)
         here = self._served(tree, wishes.paths, wishes.choice, records.clients, path)
-        self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes[here].sum())))
+        self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))
         return idle[here], wishes.claims[here], wishes.exploring[here]
 
     def start(self, round: Round) -> None:
@@ -169,6 +169,18 @@ class Simulation:
         wishes = self._plan.clustering.request(self._store.records(clients), tree, self._plan.seed, explore=False)
         leaves = tree.paths()
         return leaves, self._resolve(tree, wishes.paths, wishes.choice, clients)
+
+    def settle(self) -> tuple[Charge, ...]:
+        """What no outcome has charged: messages since the last one, and rounds in flight as far as they went."""
+        bills = list(self._charges)
+        for _, _, _, flight in self._heap:
+            done = (self._now_s - flight.started_s) / max(flight.at_s - flight.started_s, 1e-12)
+            for c in flight.charges if done > 0 else ():
+                part = min(done, 1.0)
+                lost = Charge("unfinished", c.participations, 0, c.nbytes_down, int(c.flops * part), c.client_s * part)
+                bills.append(lost)
+        self._charges = []
+        return tuple(bills)
 
     # ---------------------------------------------------------------- matching
 
@@ -212,6 +224,7 @@ class Simulation:
         lasts_s = float(durations[kept].max()) if kept.size else 0.0
         if kept.size < round.quorum:  # wait for the last one that is still at work, or for the deadline
             lasts_s = min(round.deadline_s, float(np.minimum(durations, leaves_s).max()))
+        gone &= leaves_s <= lasts_s  # who would have left later was cut before
         for row, client in enumerate(invited.tolist()):
             self._busy_until[client] = opens_s + min(durations[row], lasts_s)
         cut = np.setdiff1d(np.flatnonzero(~gone), kept)

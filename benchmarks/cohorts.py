@@ -41,6 +41,7 @@ def _on(name: str, **changes: Any) -> dict[str, Any]:
     return {"population.name": name, **changes}
 
 
+KEPT = ("accuracy", "accuracy_worst10", "accuracy_seen", "cohorts", "adjusted_rand_index", "clients_seen", "splits")
 ALL = ("single", "oracle", "auxo")
 TWO = ("single", "auxo")
 ROWS: dict[str, tuple[str, dict[str, Any], tuple[str, ...], int]] = {
@@ -80,7 +81,7 @@ def measure(row: str, seed: int) -> dict[str, dict[str, Any]]:
         curve = json.dumps([s.accuracy.tolist() for s in done.scores])
         models = b"".join(cohort.params.tobytes() for cohort in done.tree)
         digest = hashlib.sha256(curve.encode() + models).hexdigest()[:16]
-        found[arm] = {**done.summary, "digest": digest}
+        found[arm] = {key: done.summary[key] for key in KEPT} | {"digest": digest}
     return found
 
 

@@ -1,4 +1,4 @@
-"""The measurements behind decisions 0005 and 0007: `python benchmarks/split_statistics.py` (about five minutes).
+"""The measurements behind decisions 0005 and 0007: `python benchmarks/split_statistics.py [PART ...]` (three minutes).
 
 Null: the split statistic of homogeneous clients (digits-iid), K = 2, by number of members. Planted: the same of four
 groups, by K. Pull: the cosine of a participant's deviation with the way to another cohort's model, for members and for
@@ -7,6 +7,7 @@ strangers.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ class Pulls:
         """One round."""
         home, leaves = outcome.round.path, tree.paths()
         others = [leaf for leaf in leaves if leaf != home]
-        if not others or home not in self.leaf_group:
+        if not others or any(leaf not in self.leaf_group for leaf in leaves):
             return
         ways = np.stack([tree[leaf].params - tree[home].params for leaf in others])
         middle = here if here.any() else np.ones_like(here)
@@ -95,7 +96,9 @@ def pulls(population: str, model: str, seed: int) -> Pulls:
         if isinstance(verdict, Split):
             for k in range(verdict.k):
                 mine = groups[verdict.clients[verdict.cluster == k]]
-                found.leaf_group[(*verdict.path, k)] = int(np.bincount(mine).argmax())
+                counts = np.bincount(mine)
+                if counts.max() >= 0.9 * mine.size:  # a leaf of two groups has no strangers of either
+                    found.leaf_group[(*verdict.path, k)] = int(counts.argmax())
         return verdict
 
     with patch.object(Auxo, "_towards", listen), patch.object(Auxo, "_by_shape", name):
@@ -108,8 +111,8 @@ def quantiles(values: list[float], *shares: float) -> str:
     return " / ".join(f"{q:.2f}" for q in np.quantile(values, shares)) if values else "-"
 
 
-def main() -> None:
-    """Print the three tables."""
+def null_table() -> None:
+    """Homogeneous clients, by number of members."""
     print("| null, members | largest of 40, logistic | largest of 40, MLP |\n|---|---|---|")
     looks = {model: list(members("digits-iid", model)) for model in MODELS}
     for n in (20, 26, 34, 45, 70, 110):
@@ -120,6 +123,10 @@ def main() -> None:
             draws = [rng.permutation(enough[rng.integers(len(enough))])[:n] for _ in range(40)]
             largest.append(max(held_out_separation(principal(x), 2, rng) for x in draws))
         print(f"| {n} | {largest[0]:.2f} | {largest[1]:.2f} |", flush=True)
+
+
+def planted_table() -> None:
+    """Planted groups and label skew, by K."""
     print("\n| statistic, smallest - largest over looks | K = 2 | 3 | 4 | 5 | 6 |\n|---|---|---|---|---|---|")
     for population in ("digits-rotated", "digits-permuted", "digits-dirichlet"):
         for model in MODELS:
@@ -129,6 +136,10 @@ def main() -> None:
             )
             cells = [f"{low:.2f} - {high:.2f}" for low, high in zip(scores.min(0), scores.max(0), strict=True)]
             print(f"| {population}, {model} | {' | '.join(cells)} |", flush=True)
+
+
+def pull_table() -> None:
+    """Members and strangers, in runs that split."""
     print("\n| pull | member visits | 50 / 95 / 99 % | strangers' visits | 1 / 5 / 50 % | right cohort named |")
     print("|---|---|---|---|---|---|")
     for population in ("digits-rotated", "digits-permuted"):
@@ -140,5 +151,8 @@ def main() -> None:
             print(f"| {population}, {model} | {' | '.join(cells)} |", flush=True)
 
 
+PARTS = {"null": null_table, "planted": planted_table, "pull": pull_table}
+
 if __name__ == "__main__":
-    main()
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()

@@ -1,6 +1,7 @@
 """The experiment file: what it holds, what it refuses, and in which words."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -313,3 +314,10 @@ def test_any_table_of_a_family_loads_or_is_refused_politely(family, fields):
         assert str(error)
     else:
         assert isinstance(made, Experiment)
+
+
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parents[2] / "experiments").glob("*.toml")), ids=lambda f: f.stem
+)
+def test_the_experiments_that_come_with_horae_load(file):
+    assert load(file).name == file.stem

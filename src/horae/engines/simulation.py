@@ -41,6 +41,8 @@ from horae.types import (
     Updates,
 )
 
+BLOCK = 256  # clients looked at together
+
 
 class Cost(Protocol):
     """How long a participation lasts."""
@@ -115,24 +117,23 @@ class Simulation:
         return self._now_s
 
     def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int) -> tuple[Ints, Doubles, Bools]:
-        """Of at most look x wanted clients, those that will be online and idle when the window closes and whose
-        request leads here.
+        """Clients that will be online and idle when the window closes, and whose request leads here; in order of id.
+
+        Clients are looked at in random order, `BLOCK` at a time, until there are twice as many as wanted or look x
+        wanted were looked at: what a round costs does not grow with the population.
         """
-        total = self._world.population.clients
+        total, most = self._world.population.clients, self._pace.look * wanted
         rng = stream(self._plan.seed, "check-in", number, *path)
-        seen = (
-            rng.permutation(total) if total <= 4096 else rng.choice(total, min(total, self._pace.look * wanted), False)
-        )
-        seen = np.sort(seen[: self._pace.look * wanted])
-        opens_s = self._now_s + self._pace.check_in_s
-        there = seen[self._world.availability.online(seen, opens_s, self._plan.seed)]
+        order = rng.permutation(total)[:most] if total <= 4096 else rng.choice(total, min(total, most), replace=False)
         self._busy_until = {c: t for c, t in self._busy_until.items() if t > self._now_s}
-        idle = there[[c not in self._busy_until for c in there.tolist()]] if self._busy_until else there
-        records = self._store.records(idle)
-        wishes = self._plan.clustering.request(records, tree, self._plan.seed, explore=True)
-        here = self._served(tree, wishes.paths, wishes.choice, records.clients, path)
-        self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))
-        return idle[here], wishes.claims[here], wishes.exploring[here]
+        found: list[tuple[Ints, Doubles, Bools]] = [(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))]
+        for first in range(0, order.size, BLOCK):
+            found.append(self._requests(tree, path, np.sort(order[first : first + BLOCK])))
+            if sum(clients.size for clients, _, _ in found) >= 2 * wanted:
+                break
+        clients, claims, exploring = (np.concatenate(column) for column in zip(*found, strict=True))
+        rows = np.argsort(clients)
+        return clients[rows], claims[rows], exploring[rows]
 
     def start(self, round: Round) -> None:
         """Work out who will reply, and when; nobody is trained yet."""
@@ -183,6 +184,16 @@ class Simulation:
         return tuple(bills)
 
     # ---------------------------------------------------------------- matching
+
+    def _requests(self, tree: CohortTree, path: Path, seen: Ints) -> tuple[Ints, Doubles, Bools]:
+        """Those of `seen` that will be there and ask for this leaf. Whoever asks sends a request, wherever it leads."""
+        opens_s = self._now_s + self._pace.check_in_s
+        there = seen[self._world.availability.online(seen, opens_s, self._plan.seed)]
+        idle = there[[c not in self._busy_until for c in there.tolist()]] if self._busy_until else there
+        wishes = self._plan.clustering.request(self._store.records(idle), tree, self._plan.seed, explore=True)
+        here = self._served(tree, wishes.paths, wishes.choice, idle, path)
+        self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))
+        return idle[here], wishes.claims[here], wishes.exploring[here]
 
     def _served(self, tree: CohortTree, paths: tuple[Path, ...], choice: Ints, clients: Ints, path: Path) -> Bools:
         served: Bools = self._resolve(tree, paths, choice, clients) == tree.paths().index(path)

@@ -6,6 +6,7 @@ dataclass.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib
 import tomllib
@@ -175,7 +176,7 @@ class Experiment:
             pruning=part["pruning"],
             alignment=part["alignment"],
             channels=part["channels"],
-            data_plane=type(part["data_plane"])(),
+            data_plane=copy.deepcopy(part["data_plane"]),  # it holds arrays: one for each run
             linear_lr=self.training.lr_scaling == "linear",
             deadline_s=self.deadline_s,
         )

@@ -98,7 +98,7 @@ def run(
     module = fields.pop("model") if isinstance(fields.get("model"), torch.nn.Module) else None
     if people is not None:
         if source in (None, "demo") or (isinstance(source, Mapping) and "name" not in source):  # else it has a name
-            fields.setdefault("name", people.name)
+            fields.setdefault("name", people.name.replace("/", "-"))
         fields["population"] = Given(f"{people.name}: {people.clients} clients given from Python")
     if module is not None:
         fields["model"] = Given(f"{type(module).__name__} given from Python")

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from horae.engines.costs import Job, training_flops
+from horae.engines.costs import Job
+from horae.engines.flight import Flight, depart, unfinished
 from horae.engines.store import ClientStore
 from horae.engines.wire import send, wire_nbytes
 from horae.errors import require
@@ -81,20 +82,6 @@ class Pace:
         require(self.retry_s > 0, "engine.retry_s", "be > 0", self.retry_s)
         require(self.look >= 1, "engine.look", "be >= 1", self.look)
         require(self.min_clients >= 1, "engine.min_clients", "be >= 1", self.min_clients)
-
-
-@dataclass(frozen=True)
-class Flight:
-    """A round in flight: when it began and ends, which of the invited will be kept, and what it costs."""
-
-    round: Round
-    started_s: float
-    at_s: float
-    kept: Ints
-    durations_s: Doubles
-    stragglers: int
-    dropouts: int
-    charges: tuple[Charge, ...]
 
 
 class Simulation:
@@ -173,13 +160,9 @@ class Simulation:
 
     def settle(self) -> tuple[Charge, ...]:
         """What no outcome has charged: messages since the last one, and rounds in flight as far as they went."""
-        bills = list(self._charges)
+        bills = [*self._charges]
         for _, _, _, flight in self._heap:
-            done = (self._now_s - flight.started_s) / max(flight.at_s - flight.started_s, 1e-12)
-            for c in flight.charges if done > 0 else ():
-                part = min(done, 1.0)
-                lost = Charge("unfinished", c.participations, 0, c.nbytes_down, int(c.flops * part), c.client_s * part)
-                bills.append(lost)
+            bills += unfinished(flight, self._now_s)
         self._charges = []
         return tuple(bills)
 
@@ -215,35 +198,19 @@ class Simulation:
     # ---------------------------------------------------------------- a round
 
     def _nobody(self, round: Round) -> Flight:
-        none = np.zeros(0, np.int64)
-        return Flight(round, self._now_s, self._now_s + self._pace.retry_s, none, np.zeros(0), 0, 0, ())
+        return Flight(round, self._now_s, self._now_s + self._pace.retry_s, np.zeros(0, np.int64), np.zeros(0))
 
     def _flight(self, round: Round) -> Flight:
-        """Over-commitment, quorum, stragglers, dropouts: the first `quorum` to finish are kept (Auxo 7.1).
-
-        Reading: the server notices a client that goes offline, and ends the round when everybody has replied or gone.
-        """
+        """Who will reply, by their devices and hours; until then they are busy."""
         seed, invited = self._plan.seed, round.invited
         opens_s = self._now_s + self._pace.check_in_s
         job = self._job(round)
         durations = self._world.cost.seconds(job, self._world.devices.capacity(invited, seed))
         leaves_s = self._world.availability.until(invited, opens_s, seed) - opens_s
-        gone = leaves_s < durations
-        order = np.lexsort((invited, durations))
-        replies = order[~gone[order] & (durations[order] <= round.deadline_s)]
-        kept = replies[: round.quorum]
-        lasts_s = float(durations[kept].max()) if kept.size else 0.0
-        if kept.size < round.quorum:  # wait for the last one that is still at work, or for the deadline
-            lasts_s = min(round.deadline_s, float(np.minimum(durations, leaves_s).max()))
-        gone &= leaves_s <= lasts_s  # who would have left later was cut before
-        for row, client in enumerate(invited.tolist()):
-            self._busy_until[client] = opens_s + min(durations[row], lasts_s)
-        cut = np.setdiff1d(np.flatnonzero(~gone), kept)
-        worked = np.minimum(np.minimum(durations, leaves_s), lasts_s) / np.maximum(durations, 1e-12)
-        charges = self._bill(job, durations, worked, kept, cut, np.flatnonzero(gone))
-        return Flight(
-            round, opens_s, opens_s + lasts_s, np.sort(kept), durations, cut.size, int(gone.sum()), charges
-        )  # fmt: skip
+        flight = depart(round, opens_s, job, durations, leaves_s)
+        free_s = np.minimum(opens_s + durations, flight.at_s)
+        self._busy_until |= dict(zip(invited.tolist(), free_s.tolist(), strict=True))
+        return flight
 
     def _job(self, round: Round) -> Job:
         trainer, sizes = self._world.trainer, self._world.population.train.sizes[round.invited]
@@ -257,20 +224,6 @@ class Simulation:
             nbytes_down=4 * kept + mask + extra,
             nbytes_up=wire_nbytes(self._plan.channels, kept) + extra,
         )
-
-    def _bill(self, job: Job, durations: Doubles, worked: Doubles, *who: Ints) -> tuple[Charge, ...]:
-        """What those kept, the stragglers and the dropouts cost.
-
-        Stragglers and dropouts download, compute for a while, and send nothing.
-        """
-        flops = training_flops(job)
-        bills = []
-        for purpose, rows in zip(("train", "straggler", "dropout"), who, strict=True):
-            up = job.nbytes_up * rows.size if purpose == "train" else 0
-            spent = float((durations * worked)[rows].sum())
-            work = int((flops * np.minimum(worked, 1.0))[rows].sum())
-            bills.append(Charge(purpose, rows.size, up, job.nbytes_down * rows.size, work, spent))
-        return tuple(bill for bill in bills if bill.participations)
 
     def _outcome(self, flight: Flight) -> Outcome:
         """Train those that were kept, pass their updates through the channels, and hand everything over."""

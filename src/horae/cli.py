@@ -228,6 +228,9 @@ def _show(result: Result, console: Console) -> None:
     console.print(grid)
     for split in s["splits"]:
         console.print(f"cohort {split}", markup=False, highlight=False, soft_wrap=True)
+    if s["updates_refused"]:
+        what = f"{s['updates_refused']:,} updates were not finite and were refused; lower training.lr"
+        console.print(what, style="bold", highlight=False)
     console.print(f"report: {result.directory / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
 
 

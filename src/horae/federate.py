@@ -62,6 +62,7 @@ def federate(
     model: the first (params, buffers). Cohorts never wait for each other unless their clustering says so (Auxo 3.2,
     steps 0-4). Rounds still in flight when the budget is spent are thrown away, and billed as far as they went. A run
     to which nobody comes for `plan.patience_s` ends.
+    Updates that are not finite are refused.
     """
     tree, running, ledger = plan.clustering.prepare(first_tree(plan, model), engine.ask), set[Path](), Ledger()
     spent, last_reply_s = 0.0, 0.0
@@ -77,6 +78,7 @@ def federate(
         observer.look(tree, engine, ledger, over=False)
     start_ready()
     for outcome in engine.finished():
+        outcome = outcome.healthy()
         path = outcome.round.path
         running.remove(path)
         plan.data_plane.evict(outcome.round.model)

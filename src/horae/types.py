@@ -10,7 +10,7 @@ In names, `clients` are ids and `rows` are positions; `_s` is seconds, `nbytes` 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -168,9 +168,14 @@ class Updates:
         return total
 
     def norms(self) -> Doubles:
-        """The L2 norm of each update, `(clients,)`."""
-        norms: Doubles = np.linalg.norm(self.rows, axis=1).astype(np.float64)
+        """The L2 norm of each update, `(clients,)`; not finite where an update is not, or is absurdly large."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms: Doubles = np.linalg.norm(self.rows, axis=1).astype(np.float64)
         return norms
+
+    def only(self, rows: Bools) -> Updates:
+        """The updates of some participants."""
+        return Updates(self.rows[rows])
 
     def sketch(self, dims: int) -> Floats:
         """The updates in at most `dims` coordinates, inner products kept on average: `(clients, min(params, dims))`.
@@ -210,7 +215,8 @@ class Outcome:
     at_s: simulated (or wall) time of its end. clients `(q,)`: ids of the participants kept. updates: their rows.
     buffers: the average of their buffers. samples `(q,)`: samples each client holds for training. losses `(q,)`: mean
     training loss. durations_s `(q,)`. claims, exploring `(q,)`: as invited. charges: what everything since the last
-    outcome cost.
+    outcome cost. refused:
+    how many updates were not finite.
     """
 
     round: Round
@@ -227,6 +233,16 @@ class Outcome:
     stragglers: int = 0
     dropouts: int = 0
     charges: tuple[Charge, ...] = ()
+    refused: int = 0
+
+    def healthy(self) -> Outcome:
+        """The same without the participants whose update is not finite: one diverged client must not spoil a model."""
+        ok = np.isfinite(self.updates.norms())
+        if ok.all():
+            return self
+        columns = ("clients", "samples", "losses", "durations_s", "claims", "exploring")
+        kept: dict[str, Any] = {name: getattr(self, name)[ok] for name in columns}
+        return replace(self, **kept, updates=self.updates.only(ok), refused=int((~ok).sum()))
 
     @property
     def empty(self) -> bool:

@@ -146,3 +146,21 @@ def test_auxo_finds_two_planted_directions_and_keeps_its_budget():
     assert news.leaves == ((0,), (1,))
     later = [r for r in engine.rounds if r.path in news.leaves]
     assert {r.quorum for r in later} == {4}
+
+
+def test_an_update_that_is_not_finite_is_refused_and_spoils_nothing():
+    def one_diverges(round):
+        rows = ones(round)
+        rows[0] = np.nan
+        rows[1, 1] = 3e38  # finite, but its norm is not
+        return rows
+
+    refused = []
+
+    class Refusals(Notebook):
+        def round(self, outcome, tree, verdicts):
+            refused.append((outcome.refused, len(outcome.updates), outcome.clients.size, outcome.claims.size))
+
+    tree = federate(plan(), ZERO, Scripted(one_diverges, np.arange(10)), Refusals())
+    assert refused == [(2, 2, 2, 2)] * 4
+    np.testing.assert_array_equal(tree[()].params, [4, 4])

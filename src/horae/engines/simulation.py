@@ -124,7 +124,7 @@ class Simulation:
 
     def start(self, round: Round) -> None:
         """Work out who will reply, and when; nobody is trained yet."""
-        few = round.invited.size < min(self._pace.min_clients, round.quorum)
+        few = round.invited.size < max(1, min(self._pace.min_clients, round.quorum))
         flight = self._nobody(round) if few else self._flight(round)
         self._counter += 1
         heapq.heappush(self._heap, (flight.at_s, 0, self._counter, flight))

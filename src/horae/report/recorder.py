@@ -41,7 +41,7 @@ class EventLog:
         self._groups = groups
         self.scores: list[Score] = []
         self.visits = np.zeros(groups.size, np.int64)
-        self.rounds = 0
+        self.rounds = self.refused = 0
         self.splits: list[dict[str, Any]] = []
         try:
             self._out = file.open("w", encoding="utf-8")
@@ -64,6 +64,7 @@ class EventLog:
     def round(self, outcome: Outcome, tree: CohortTree, verdicts: Sequence[Verdict]) -> None:
         """A round and what its cohort decided."""
         cohort = label(outcome.round.path)
+        self.refused += outcome.refused
         if not outcome.empty:
             self.rounds += 1
             self.visits[outcome.clients] += 1
@@ -78,6 +79,7 @@ class EventLog:
             invited=int(outcome.round.invited.size),
             stragglers=outcome.stragglers,
             dropouts=outcome.dropouts,
+            refused=outcome.refused,
             loss=float(outcome.losses.mean()) if outcome.losses.size else None,
             nbytes_up=sum(c.nbytes_up for c in outcome.charges),
             nbytes_down=sum(c.nbytes_down for c in outcome.charges),

@@ -34,6 +34,7 @@ def summarise(log: EventLog, ledger: Ledger, groups: Ints, target: float, simula
         "rounds": log.rounds,
         "simulated_s": round(simulated_s, 3),
         "participations": ledger.participations,
+        "updates_refused": log.refused,
         "bytes_up": ledger.nbytes_up,
         "bytes_down": ledger.nbytes_down,
         "flops": ledger.flops,

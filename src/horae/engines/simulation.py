@@ -136,7 +136,12 @@ class Simulation:
             yield self._outcome(flight)
 
     def ask(self, work: Any, *, charge: bool = True) -> Any:
-        """Evaluate models on clients' test samples, or name the planted groups."""
+        """Evaluate models on clients' test samples, or name the planted groups: observers' looks, which cost nothing.
+
+        Work that clients would be charged for cannot be asked for yet.
+        """
+        if charge and isinstance(work, Evaluate):
+            raise TypeError("the simulation cannot charge an evaluation yet; ask with charge=False")
         if isinstance(work, Groups):
             groups = self._world.population.groups
             return np.unique(groups[groups >= 0])

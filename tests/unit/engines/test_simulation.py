@@ -320,6 +320,8 @@ def test_asking_moves_neither_clock_nor_ledger():
     assert engine._charges == []
     with pytest.raises(TypeError, match="cannot answer str"):
         engine.ask("the time")
+    with pytest.raises(TypeError, match="cannot charge an evaluation"):
+        engine.ask(Evaluate(np.arange(0), (), (), (), np.arange(0)))
 
 
 def test_planted_groups_are_named_once_each():

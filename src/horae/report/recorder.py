@@ -111,7 +111,17 @@ class EventLog:
             variance=float(score.scored.var()) if score.scored.size else None,
             loss=score.loss,
             cohorts={label(path): [n, accuracy] for path, (n, accuracy) in score.by_leaf.items()},
+            groups=self._whereabouts(score),
         )
+
+    def _whereabouts(self, score: Score) -> dict[str, list[int]] | None:
+        """How many of the scored clients of each planted group are at home in each leaf."""
+        groups = self._groups[score.clients]
+        planted = np.unique(self._groups[self._groups >= 0])
+        if not planted.size:
+            return None
+        homes = ((label(path), groups[score.home == i]) for i, path in enumerate(score.leaves))
+        return {name: [int((mine == group).sum()) for group in planted] for name, mine in homes}
 
     def end(self, ledger: Ledger, reason: str) -> None:
         """Every client's last score, and the ledger."""

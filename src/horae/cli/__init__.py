@@ -1,0 +1,58 @@
+"""The command line. A command is a function in one of the modules here, and one line below."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from horae.cli import catalogue
+from horae.cli.run import run
+from horae.errors import HoraeError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Federated learning on clients that differ.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Populations: what there is, and what is in it.")
+
+app.command()(run)
+app.command("list")(catalogue.list_)
+app.command()(catalogue.show)
+app.command()(catalogue.cite)
+app.add_typer(data_app, name="data")
+data_app.command("list")(catalogue.data_list)
+data_app.command("describe")(catalogue.data_describe)
+app.command()(catalogue.version)
+
+
+def main() -> None:
+    """The `horae` command: a user's mistake is one line on stderr and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except HoraeError as error:
+        _fail(str(error), 2)
+    except typer.Abort:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not typer's word for a wrong option: a defect of horae
+            raise
+        words = error.format_message()
+        if words.startswith("Usage:"):  # no command at all: the help is the answer
+            print(words)
+            sys.exit(2)
+        _fail(f"{words} (see horae --help)", 2)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(why: str, code: int) -> NoReturn:
+    sys.stderr.write(f"horae: {why}\n")
+    sys.exit(code)

@@ -1,0 +1,40 @@
+"""What the commands share: options, and the small steps from options to objects."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from horae.experiment import Experiment, load
+from horae.settings import parse_setting
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field, e.g. clustering.gamma=0.3.")
+]
+DataRoot = Annotated[
+    Path | None, typer.Option("--data-root", help="Where data sets lie (default: HORAE_DATA or ~/.cache/horae).")
+]
+File = Annotated[Path | None, typer.Argument(help="An experiment file; none is the demo.", show_default=False)]
+
+
+def experiment_of(file: Path | None, settings: list[str] | None, seed: int | None) -> Experiment:
+    """The experiment of a file after `--set` and `--seed`."""
+    changes = dict(map(parse_setting, settings or []))
+    return load(file, changes if seed is None else {**changes, "seed": seed})
+
+
+def data_root_of(given: Path | None) -> Path:
+    """--data-root, else HORAE_DATA, else ~/.cache/horae."""
+    return given or Path(os.environ.get("HORAE_DATA") or Path.home() / ".cache" / "horae")
+
+
+def printed(table: dict[str, Any], as_json: bool) -> bool:
+    """Print as JSON if asked to, and say whether that was done."""
+    if as_json:
+        print(json.dumps(table, indent=2))
+    return as_json

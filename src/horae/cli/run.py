@@ -1,0 +1,60 @@
+"""Carry out an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from horae.cli.options import DataRoot, File, Json, Settings, data_root_of, experiment_of, printed
+from horae.progress import Watcher
+from horae.runner import Result
+from horae.runner import run as carry_out
+
+
+def run(
+    file: File = None,
+    settings: Settings = None,
+    seed: Annotated[int | None, typer.Option(help="The experiment's seed.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory (default: runs/<name>-<time>).")] = None,
+    data_root: DataRoot = None,
+    as_json: Json = False,
+) -> None:
+    """Carry out an experiment, compare it with one global model at equal budget, and leave a report."""
+    experiment = experiment_of(file, settings, seed)
+    console = Console(stderr=True, quiet=as_json)
+    with Watcher(console, quiet=as_json) as watcher:
+        result = carry_out(experiment, out=out, data_root=data_root_of(data_root), watch=watcher.arm)
+    if not printed(result.summary, as_json):
+        _show(result, Console())
+
+
+def _show(result: Result, console: Console) -> None:
+    """The end of a run, for people."""
+    s, other = result.summary, result.summary.get("baseline")
+    grid = Table(
+        "", s["clustering"], *([other["clustering"]] if other else []), box=None, header_style="bold", pad_edge=False
+    )
+    rows: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+        ("mean accuracy", "accuracy", lambda v: f"{v:.1%}"),
+        ("worst tenth of clients", "accuracy_worst10", lambda v: f"{v:.1%}"),
+        ("cohorts", "cohorts", str),
+    )
+    for title, key, form in rows:
+        cells = [form(t[key]) if t[key] is not None else "-" for t in (s, other) if t]
+        grid.add_row(title, *cells)
+    grid.add_row("participations", *(f"{t['participations']:,}" for t in (s, other) if t))
+    grid.add_row("simulated time", *(f"{t['simulated_s'] / 3600:.1f} h" for t in (s, other) if t))
+    if s["adjusted_rand_index"] is not None:
+        grid.add_row("adjusted Rand index", f"{s['adjusted_rand_index']:.2f}", *(["-"] if other else []))
+    console.print(grid)
+    for split in s["splits"]:
+        console.print(f"cohort {split}", markup=False, highlight=False, soft_wrap=True)
+    if s["updates_refused"]:
+        what = f"{s['updates_refused']:,} updates were not finite and were refused; lower training.lr"
+        console.print(what, style="bold", highlight=False)
+    console.print(f"report: {result.directory / 'report.html'}", markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """Local training: what clients compute, in one place and nowhere else. The only part of horae that knows layers."""
 
-from horae.training.models import MODELS, Cnn, Logistic, Mlp, Model, initial
+from horae.training.models import MODELS, Cnn, Logistic, Mlp, Model, check_module, initial
 from horae.training.plan import Batches, Training, batches
 from horae.training.trainer import Trainer
 from horae.training.work import Trained, Work
@@ -17,5 +17,6 @@ __all__ = [
     "Training",
     "Work",
     "batches",
+    "check_module",
     "initial",
 ]

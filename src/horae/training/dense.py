@@ -62,6 +62,11 @@ class Dense:
 
     name = "dense"
 
+    @property
+    def grain(self) -> int:
+        """Clients that must be trained together: a chunk."""
+        return self.training.chunk
+
     @torch.inference_mode()
     def train(self, work: Work, plan: Batches) -> Trained:
         """Train everybody; plan: with rows of the dataset."""

@@ -34,6 +34,7 @@ class Lean:
     seed: int
 
     name = "lean"
+    grain = 1  # every client is trained by itself
 
     def train(self, work: Work, plan: Batches) -> Trained:
         """Train everybody; plan: with rows of the dataset."""

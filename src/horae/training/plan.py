@@ -20,6 +20,8 @@ Scaling = Literal["none", "linear"]
 # A sample's draw is numbered by round, epoch and position: 24, 16 and 24 bits.
 _ROUND, _EPOCH = np.uint64(40), np.uint64(24)
 _DRAW_BITS = 40
+_EPOCHS, _SAMPLES, _THREADS = 2**16 - 1, 2**24 - 1, 256  # in a round; beyond these draws would be used twice
+_STEEPEST = 1000  # times a gradient of float32, this is still a float32
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Training:
             self._whole(field, 1)
         for field in ("total_rounds", "epochs"):
             self._whole(field, 0)
+        for field, most in (("steps", _EPOCHS), ("epochs", _EPOCHS), ("batch", _SAMPLES), ("threads", _THREADS)):
+            value = getattr(self, field)
+            require(value <= most, f"training.{field}", f"be <= {most:,}", value, "lower it")
         cosine_ends = self.schedule != "cosine" or self.total_rounds > 0
         remedy = "say after how many rounds the cosine ends"
         require(cosine_ends, "training.total_rounds", 'be >= 1 with schedule = "cosine"', self.total_rounds, remedy)
@@ -97,13 +102,14 @@ class Training:
             )
 
     def _check_rates(self) -> None:
-        require(
-            0 < self.lr < math.inf, "training.lr", "be > 0", self.lr, "0.1 is a common start for sgd, 0.001 for adam"
-        )
+        remedy = "0.1 is a common start for sgd, 0.001 for adam"
+        require(0 < self.lr < math.inf, "training.lr", "be > 0", self.lr, remedy)
+        require(self.lr <= _STEEPEST, "training.lr", f"be <= {_STEEPEST}", self.lr, remedy)
         require(0 <= self.momentum < 1, "training.momentum", "be in [0, 1)", self.momentum)
         alone = self.optimizer == "sgd" or self.momentum == 0
         require(alone, "training.momentum", 'be 0 with optimizer = "adam"', self.momentum, "adam has its own moments")
         require(0 <= self.weight_decay < math.inf, "training.weight_decay", "be >= 0", self.weight_decay)
+        require(self.weight_decay <= _STEEPEST, "training.weight_decay", f"be <= {_STEEPEST}", self.weight_decay)
         require(0 < self.decay <= 1, "training.decay", "be in (0, 1]", self.decay)
         require(0 <= self.min_lr <= self.lr, "training.min_lr", f"be in [0, lr = {self.lr}]", self.min_lr)
 
@@ -131,6 +137,10 @@ class Batches:
         offsets = np.cumsum(sizes) - sizes
         padded = np.concatenate([*rows, np.zeros(1, np.int64)]).astype(np.int64)  # a last client may own nothing
         return replace(self, index=padded[offsets[:, None, None] + self.index])
+
+    def part(self, clients: slice) -> Batches:
+        """The plan of some clients that stand side by side."""
+        return Batches(self.index[clients], self.weight[clients], self.counts[clients])
 
 
 def batches(training: Training, sizes: Ints, clients: Ints, seed: int, number: int) -> Batches:

@@ -16,6 +16,7 @@ from horae.training.flops import forward_flops
 from horae.training.layout import Layout
 from horae.training.lean import Lean
 from horae.training.plan import Training, batches
+from horae.training.pool import Pool
 from horae.training.work import Trained, Work
 from horae.types import Doubles, Floats, Ints
 
@@ -27,17 +28,19 @@ class Trainer:
     """Trains and tests models of one architecture on one data set; the same work gives the same bits.
 
     path_name: "dense" (clients in lock-step) or "lean" (one after the other), chosen from module and chunk size alone.
+    workers: processes that share a round's clients; they change no bit, and `close` ends them.
     n_params, initial_params `(P,)`, initial_buffers `(B,)`: of the module as given. flops_per_sample: forward.
     """
 
-    def __init__(self, module: nn.Module, training: Training, x: Floats, y: Ints, seed: int) -> None:
+    def __init__(self, module: nn.Module, training: Training, x: Floats, y: Ints, seed: int, workers: int = 1) -> None:
         """x `(images, *shape)`, y `(images,)`: the population's samples. Copies the module; sets torch's threads."""
         torch.set_num_threads(training.threads)
         self.training, self.seed = training, seed
         self.module = copy.deepcopy(module)
         self._x, self._y = _tensor(x, np.float32), _tensor(y, np.int64)
         self._params, self._buffers = Layout.of_params(self.module), Layout.of_buffers(self.module)
-        self._path = self._choose_path(x.shape[1:])
+        path = self._choose_path(x.shape[1:])
+        self._path = path if workers == 1 else Pool(path, workers, training.threads)
         self.path_name, self.n_params = self._path.name, self._params.size
         self.initial_params, self.initial_buffers = self._params.flatten(module), self._buffers.flatten(module)
         self.flops_per_sample = forward_flops(self.module, x.shape[1:])
@@ -47,6 +50,11 @@ class Trainer:
         sizes = np.array([len(rows) for rows in work.rows], np.int64)
         plan = batches(self.training, sizes, work.clients, self.seed, work.round)
         return self._path.train(work, plan.of_dataset(work.rows))
+
+    def close(self) -> None:
+        """End the workers, if there are any; another round would start them again."""
+        if isinstance(self._path, Pool):
+            self._path.close()
 
     @torch.inference_mode()
     def evaluate(self, params: Floats, buffers: Floats, rows: Sequence[Ints]) -> tuple[Ints, Ints, Doubles]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,6 +32,13 @@ class Work:
     correction: Correction = field(default_factory=Correction)
     keep: Bools | None = None
 
+    def part(self, clients: slice) -> Work:
+        """The same work for some clients that stand side by side."""
+        drift = self.correction.drift
+        own = drift if drift is None or drift.ndim == 1 else drift[clients]
+        correction = replace(self.correction, drift=own)
+        return replace(self, clients=self.clients[clients], rows=self.rows[clients], correction=correction)
+
     def start(self) -> Tensor:
         """The weights every client starts from, `(P,)`: dropped ones are zero. A copy."""
         params = torch.tensor(self.params)
@@ -49,3 +58,9 @@ class Trained:
     buffers: Floats
     losses: Doubles
     processed: Ints
+
+    @classmethod
+    def joined(cls, parts: Sequence[Trained]) -> Trained:
+        """Parts of a round, one after the other."""
+        names = ("updates", "buffers", "losses", "processed")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
+from horae.arms import train
 from horae.errors import DataError
 from horae.experiment import load
-from horae.runner import train
 
 RESULTS = Path(__file__).parent / "results"
 DATA_ROOT = Path(os.environ.get("HORAE_DATA", Path.home() / ".cache" / "horae"))
@@ -78,7 +78,7 @@ def measure(row: str, seed: int) -> dict[str, dict[str, Any]]:
         experiment = load(None, {**own, **common, "clustering.name": arm})
         with tempfile.TemporaryDirectory() as folder:
             done = train(experiment, world, Path(folder))
-        curve = json.dumps([s.accuracy.tolist() for s in done.scores])
+        curve = json.dumps([[s["accuracy"], s["variance"], s["loss"]] for s in done.scores])
         models = b"".join(cohort.params.tobytes() for cohort in done.tree)
         digest = hashlib.sha256(curve.encode() + models).hexdigest()[:16]
         found[arm] = {key: done.summary[key] for key in KEPT} | {"digest": digest}

@@ -17,10 +17,10 @@ from unittest.mock import patch
 
 import numpy as np
 
+from horae.arms import train
 from horae.clustering import Auxo, auxo
 from horae.experiment import load
 from horae.pure.splitting import Partition, held_out_separation, principal
-from horae.runner import train
 from horae.types import Split
 
 SEEDS = range(3)

@@ -7,12 +7,12 @@ import horae
 
 SOURCE = Path(horae.__file__).parent
 FLOORS = [
-    {"types", "pure", "errors", "settings"},
+    {"types", "pure", "errors", "settings", "files"},
     {"training", "population", "algorithms", "selectors", "clustering", "pruning", "alignment", "channels"},
     {"engines", "data_planes"},
-    {"federate", "ledger", "observers"},
-    {"experiment"},
-    {"runner", "report", "citations", "progress", "cli", "__main__", "__init__"},
+    {"federate", "ledger", "observers", "checkpoint"},
+    {"experiment", "families", "checks"},
+    {"runner", "arms", "compare", "report", "citations", "progress", "cli", "__main__", "__init__"},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 NO_TORCH = {
@@ -26,6 +26,8 @@ NO_TORCH = {
     "channels",
     "federate",
     "ledger",
+    "checkpoint",
+    "files",
     "observers",
 }
 

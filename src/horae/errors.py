@@ -3,9 +3,12 @@
 HoraeError
 ├── ConfigError      the experiment says something that cannot be done (field, value, remedy)
 ├── DataError        data are missing, foreign or broken
-└── RunError         a run directory cannot be used
+├── RunError         a run directory cannot be used
+│   └── NoRoom       the disk is full
+└── Stopped          the run was asked to stop, and can go on
 
-The command line prints these as one line and exits with 2; anything else that escapes is a defect of horae.
+The command line prints these as one line and exits with 2 (130 for Stopped); anything else that escapes is a defect of
+horae.
 """
 
 from __future__ import annotations
@@ -30,6 +33,14 @@ class RunError(HoraeError):
     """A run directory cannot be read or written."""
 
 
+class NoRoom(RunError):
+    """The disk is full; what is there stays good."""
+
+
+class Stopped(HoraeError):
+    """A run ended before its budget was spent, because it was asked to; nothing is lost."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown word: its nearest neighbour, or everything known.
 
@@ -39,8 +50,31 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     'known: a, b'
     """
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(choices)}"
+    close = difflib.get_close_matches(str(word)[:80], choices, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {one_line(', '.join(choices), 220)}"
+
+
+def brief(value: object, most: int = 80) -> str:
+    """A value as it is written in Python, short enough for a message.
+
+    >>> brief("two"), brief(list(range(100)), 20)
+    ("'two'", '[0, 1, 2, 3,..., 99]')
+    """
+    try:
+        return one_line(repr(value), most)
+    except Exception:  # a number of thousands of digits, lists a thousand deep: there is no way to write these
+        return f"a {type(value).__name__} that cannot be written"
+
+
+def one_line(words: object, most: int = 200) -> str:
+    """Words from somewhere else as part of a message: on one line, the middle left out where they are many.
+
+    >>> one_line("on   one line"), one_line("x" * 50, 13)
+    ('on one line', 'xxxxxxx...xxx')
+    """
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(words)).split())
+    tail = (most - 3) // 3
+    return line if len(line) <= most else f"{line[: most - 3 - tail]}...{line[-tail:]}"
 
 
 def require(ok: bool, field: str, should: str, got: object, remedy: str = "") -> None:
@@ -51,4 +85,4 @@ def require(ok: bool, field: str, should: str, got: object, remedy: str = "") ->
     horae.errors.ConfigError: clustering.gamma should be in (0, 1], got 2.0
     """
     if not ok:
-        raise ConfigError(f"{field} should {should}, got {got!r}" + (f"; {remedy}" if remedy else ""))
+        raise ConfigError(f"{field} should {should}, got {brief(got)}" + (f"; {remedy}" if remedy else ""))

@@ -7,7 +7,7 @@ component of the plan; everything about clients, time and place is the engine's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Protocol
 
@@ -47,65 +47,93 @@ class Budget:
         return max(used / limit for used, limit in pairs if limit > 0)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands between two rounds, the engine aside: what the loop needs to go on.
+
+    running: cohorts whose round is in flight. spent: the share of the budget that is used. last_reply_s: when anybody
+    last took part.
+    """
+
+    tree: CohortTree
+    running: tuple[Path, ...] = ()
+    ledger: Ledger = field(default_factory=Ledger)
+    spent: float = 0.0
+    last_reply_s: float = 0.0
+
+
 class Observer(Protocol):
     """Something that looks on: it may ask clients, uncharged, and changes nothing."""
 
-    def look(self, tree: CohortTree, engine: Engine, ledger: Ledger, *, over: bool) -> None:
+    def look(self, standing: Standing, engine: Engine, *, over: bool) -> None:
         """Called before the first round and after every one; over=True after the last."""
 
 
 def federate(
-    plan: Plan, model: tuple[Floats, Floats], engine: Engine, recorder: Recorder, observers: Sequence[Observer] = ()
-) -> CohortTree:
-    """Train one model per cohort until the plan's budget is spent, and hand back the cohorts.
+    plan: Plan,
+    begin: tuple[Floats, Floats] | Standing,
+    engine: Engine,
+    recorder: Recorder,
+    observers: Sequence[Observer] = (),
+) -> Standing:
+    """Train one model per cohort until the plan's budget is spent, and hand back the cohorts and the ledger.
 
-    model: the first (params, buffers). Cohorts never wait for each other unless their clustering says so (Auxo 3.2,
-    steps 0-4). Rounds still in flight when the budget is spent are thrown away, and billed as far as they went. A run
-    to which nobody comes for `plan.patience_s` ends.
+    begin: the first model's (params, buffers), or where an earlier run stood, its engine restored. Cohorts never wait
+    for each other unless their clustering says so (Auxo 3.2, steps 0-4). Rounds still in flight when the budget is
+    spent are thrown away, and billed as far as they went. A run to which nobody comes for `plan.patience_s` ends.
     Updates that are not finite are refused.
     """
-    tree, running, ledger = plan.clustering.prepare(first_tree(plan, model), engine.ask), set[Path](), Ledger()
-    spent, last_reply_s = 0.0, 0.0
-
-    def start_ready() -> None:
-        quota = plan.clustering.quota(tree, plan.participants)
-        for path in plan.clustering.ready(tree, frozenset(running)):
-            # 1. Match, 2. select and 3. execute.
-            engine.start(invite(plan, tree, path, quota[path], engine))
-            running.add(path)
-
-    for observer in observers:
-        observer.look(tree, engine, ledger, over=False)
-    start_ready()
-    for outcome in engine.finished():
-        outcome = outcome.healthy()
-        path = outcome.round.path
-        running.remove(path)
-        plan.data_plane.evict(outcome.round.model)
-        ledger.add(outcome.charges)
-        spent = plan.budget.spent(ledger.participations, outcome.at_s, ledger.nbytes_up + ledger.nbytes_down)
-        verdicts: list[Verdict] = []
-        if not outcome.empty:
-            last_reply_s = outcome.at_s
-            # 4. Aggregate: one server step along the weighted mean of the updates.
-            cohort = aggregate(plan, tree[path], outcome)
-            # 5. Feed back: what this round taught about who belongs here goes to the clients, not to a table.
-            memory, feedback = plan.clustering.learn(cohort.clustering, outcome, tree)
-            engine.tell(feedback)
-            tree = tree.put(replace(cohort, clustering=memory))
-            # 6. Reshape: split a cohort that holds discernible groups large enough to train alone.
-            verdicts = plan.clustering.reshape(memory, path, tree, plan.participants, spent)
-            tree = reshape(plan, tree, verdicts, engine)
-        recorder.round(outcome, tree, verdicts)
-        over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
-        if over:
-            ledger.add(engine.settle())
+    if isinstance(begin, Standing):
+        standing = begin
+    else:
+        standing = Standing(plan.clustering.prepare(first_tree(plan, begin), engine.ask))
         for observer in observers:
-            observer.look(tree, engine, ledger, over=over)
+            observer.look(standing, engine, over=False)
+    standing = start_ready(plan, standing, engine)
+    for outcome in engine.finished():
+        standing, over = turn(plan, standing, outcome.healthy(), engine, recorder)
+        for observer in observers:
+            observer.look(standing, engine, over=over)
         if over:
             break
-        start_ready()
-    return tree
+        standing = start_ready(plan, standing, engine)
+    return standing
+
+
+def start_ready(plan: Plan, standing: Standing, engine: Engine) -> Standing:
+    """1. Match, 2. select and 3. execute: a round for every cohort that may start one."""
+    tree, running = standing.tree, standing.running
+    quota = plan.clustering.quota(tree, plan.participants)
+    for path in plan.clustering.ready(tree, frozenset(running)):
+        engine.start(invite(plan, tree, path, quota[path], engine))
+        running = (*running, path)
+    return replace(standing, running=running)
+
+
+def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recorder: Recorder) -> tuple[Standing, bool]:
+    """One cohort's round has ended: what follows from it, and whether the run is over."""
+    tree, path = standing.tree, outcome.round.path
+    plan.data_plane.evict(outcome.round.model)
+    ledger, last_reply_s = standing.ledger.plus(outcome.charges), standing.last_reply_s
+    spent = plan.budget.spent(ledger.participations, outcome.at_s, ledger.nbytes_up + ledger.nbytes_down)
+    verdicts: list[Verdict] = []
+    if not outcome.empty:
+        last_reply_s = outcome.at_s
+        # 4. Aggregate: one server step along the weighted mean of the updates.
+        cohort = aggregate(plan, tree[path], outcome)
+        # 5. Feed back: what this round taught about who belongs here goes to the clients, not to a table.
+        memory, feedback = plan.clustering.learn(cohort.clustering, outcome, tree)
+        engine.tell(feedback)
+        tree = tree.put(replace(cohort, clustering=memory))
+        # 6. Reshape: split a cohort that holds discernible groups large enough to train alone.
+        verdicts = plan.clustering.reshape(memory, path, tree, plan.participants, spent)
+        tree = reshape(plan, tree, verdicts, engine)
+    recorder.round(outcome, tree, verdicts)
+    over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
+    if over:
+        ledger = ledger.plus(engine.settle())
+    running = tuple(other for other in standing.running if other != path)
+    return Standing(tree, running, ledger, spent, last_reply_s), over
 
 
 def first_tree(plan: Plan, model: tuple[Floats, Floats]) -> CohortTree:

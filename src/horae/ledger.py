@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from horae.types import Charge
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ledger:
     """Adds up charges.
 
@@ -17,14 +17,16 @@ class Ledger:
 
     by_purpose: dict[str, Charge] = field(default_factory=dict)
 
-    def add(self, charges: Iterable[Charge]) -> None:
-        """Write these charges down."""
+    def plus(self, charges: Iterable[Charge]) -> Ledger:
+        """The ledger with these charges written down."""
+        sums = dict(self.by_purpose)
         for c in charges:
-            old = self.by_purpose.get(c.purpose, Charge(c.purpose))
-            self.by_purpose[c.purpose] = Charge(
+            old = sums.get(c.purpose, Charge(c.purpose))
+            sums[c.purpose] = Charge(
                 c.purpose, old.participations + c.participations, old.nbytes_up + c.nbytes_up,
                 old.nbytes_down + c.nbytes_down, old.flops + c.flops, old.client_s + c.client_s,
             )  # fmt: skip
+        return Ledger(sums)
 
     @property
     def participations(self) -> int:

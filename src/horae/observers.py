@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from horae.ledger import Ledger
+from horae.federate import Standing
 from horae.pure.fairness import tail_means
 from horae.pure.streams import stream
-from horae.types import CohortTree, Doubles, Engine, Evaluate, Ints, Path
+from horae.types import Doubles, Engine, Evaluate, Ints, Path
 
 ENOUGH = 4096  # clients: ±0.5 points at 95 % for accuracies that spread by 16 points
 
@@ -73,11 +73,19 @@ class Evaluator:
     sample: int = 0
     next_at: int = 0
 
-    def look(self, tree: CohortTree, engine: Engine, ledger: Ledger, *, over: bool) -> None:
+    def look(self, standing: Standing, engine: Engine, *, over: bool) -> None:
         """Score at the start, whenever another period has passed, and at the end."""
-        if over or ledger.participations >= self.next_at:
+        if over or standing.ledger.participations >= self.next_at:
             self.next_at += self.period
-            self.note(self.score(tree, engine, ledger, self.everybody() if over else self.some()))
+            self.note(self.score(standing, engine, self.everybody() if over else self.some()))
+
+    def snapshot(self) -> int:
+        """When the next score is due."""
+        return self.next_at
+
+    def restore(self, state: int) -> None:
+        """Go on from there."""
+        self.next_at = state
 
     def everybody(self) -> Ints:
         """All clients."""
@@ -90,8 +98,9 @@ class Evaluator:
             return self.everybody()
         return np.sort(stream(self.seed, "evaluate").choice(self.total, n, replace=False))
 
-    def score(self, tree: CohortTree, engine: Engine, ledger: Ledger, clients: Ints) -> Score:
+    def score(self, standing: Standing, engine: Engine, clients: Ints) -> Score:
         """Ask these clients how well their own leaf's model does."""
+        tree, ledger = standing.tree, standing.ledger
         paths, home = engine.homes(tree, clients)
         models = [tree[path] for path in paths]
         answer = engine.ask(

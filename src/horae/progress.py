@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from horae.experiment import Experiment
-from horae.ledger import Ledger
+from horae.federate import Standing
 from horae.observers import Score
-from horae.types import CohortTree, Engine
+from horae.types import Engine
 
 
 class Watcher:
@@ -51,13 +51,15 @@ class Bar:
         """Show this accuracy from now on."""
         self._accuracy = score.mean
 
-    def look(self, tree: CohortTree, engine: Engine, ledger: Ledger, *, over: bool) -> None:
+    def say(self, words: str) -> None:
+        """Print a remark."""
+        self._progress.console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    def look(self, standing: Standing, engine: Engine, *, over: bool) -> None:
         """Move the bar."""
-        budget = self._experiment.budget
-        spent = budget.spent(ledger.participations, engine.now_s, ledger.nbytes_up + ledger.nbytes_down)
-        rounds = ledger.participations // self._experiment.participants
+        rounds = standing.ledger.participations // self._experiment.participants
         hours = engine.now_s / 3600
-        cohorts = len(tree.paths())
+        cohorts = len(standing.tree.paths())
         plural = "s" if cohorts > 1 else " "
         facts = f"round {rounds:>4}   {hours:5.1f} h   {cohorts} cohort{plural}   accuracy {self._accuracy:.1%}"
-        self._progress.update(self._task, completed=min(spent, 1.0), facts=facts)
+        self._progress.update(self._task, completed=min(standing.spent, 1.0), facts=facts)

@@ -23,7 +23,7 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Payload = Any  # an array, or a flat dictionary of arrays
-State = Any  # a component's own value: picklable, never shared between cohorts
+State = Any  # a component's own value, never shared between cohorts: see pure.packing for what it may be made of
 
 UNKNOWN = -1  # a label, cluster or group that nobody knows
 
@@ -554,6 +554,12 @@ class Engine(Protocol):
 
     def homes(self, tree: CohortTree, clients: Ints) -> tuple[tuple[Path, ...], Ints]:
         """The leaf each client would be served by, as (leaves, index into them)."""
+
+    def snapshot(self) -> State:
+        """Everything the engine needs to go on, rounds in flight included."""
+
+    def restore(self, state: State) -> None:
+        """Back to a snapshot, in an engine made for the same plan."""
 
 
 class Recorder(Protocol):

@@ -9,6 +9,7 @@ import pytest
 from horae.engines.costs import COSTS, Job
 from horae.engines.wire import send, wire_nbytes
 from horae.experiment import FAMILIES, component
+from horae.pure.packing import pack, unpack
 from horae.pure.tree import ROOT, Cohort, CohortTree
 from horae.settings import convert
 from horae.types import Capacity, Outcome, Records, Ref, Round, Updates
@@ -68,7 +69,7 @@ def test_equal_updates_aggregate_to_that_update(cls):
     params, state = algorithm.step(algorithm.init(start), start, direction, same)
     assert params.dtype == np.float32
     assert (np.sign(params - start) == np.sign(direction)).all()
-    pickle.loads(pickle.dumps(state))
+    unpack(pack(state))
 
 
 @each("algorithm")
@@ -138,7 +139,7 @@ def test_a_submodel_is_honest_about_what_it_keeps(cls):
     if submodel is not None:
         full = np.arange(PARAMS, dtype=np.float32)
         np.testing.assert_array_equal(submodel.scatter(submodel.gather(full)), np.where(submodel.keep, full, 0))
-    pickle.loads(pickle.dumps(pruning.learn(state, outcome(np.ones((3, PARAMS))))))
+    unpack(pack(pruning.learn(state, outcome(np.ones((3, PARAMS))))))
 
 
 @each("alignment")

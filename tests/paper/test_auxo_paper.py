@@ -87,7 +87,7 @@ def digest(arm):
     for path in arm.tree.paths():
         sha.update(arm.tree[path].params.tobytes())
     for score in arm.scores:
-        sha.update(np.nan_to_num(score.accuracy, nan=-1).tobytes())
+        sha.update(repr([score[key] for key in ("accuracy", "worst10", "best10", "variance", "loss")]).encode())
     return sha.hexdigest()
 
 

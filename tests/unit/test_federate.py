@@ -12,6 +12,7 @@ from horae.data_planes import Inline
 from horae.engines import Scripted
 from horae.federate import Budget, federate
 from horae.pruning import Dense
+from horae.pure.packing import pack, unpack
 from horae.selectors import Uniform
 from horae.types import Groups, Plan, Split, Submodel
 
@@ -41,7 +42,7 @@ def ones(round):
 
 def test_equal_updates_move_the_model_by_that_update_each_round():
     engine, notes = Scripted(ones, np.arange(10)), Notebook()
-    tree = federate(plan(), ZERO, engine, notes)
+    tree = federate(plan(), ZERO, engine, notes).tree
     np.testing.assert_array_equal(tree[()].params, [4, 4])
     assert [line[0] for line in notes.lines] == [1, 2, 3, 4]
     assert tree[()].round == 4
@@ -66,14 +67,14 @@ def test_empty_rounds_leave_everything_as_it_was_and_patience_ends_them():
             return 0.0
 
     engine, notes = Scripted(lambda r: np.zeros((0, 2), np.float32), np.arange(0)), Notebook()
-    tree = federate(plan(budget=Never(), patience_s=2.5), ZERO, engine, notes)
+    tree = federate(plan(budget=Never(), patience_s=2.5), ZERO, engine, notes).tree
     assert tree[()].round == 0
     assert len(notes.lines) == 3
 
 
 def test_oracle_trains_the_planted_groups_side_by_side_and_shares_the_budget():
     engine = Scripted(ones, np.arange(10), {Groups: np.array([0, 1, 2])})
-    tree = federate(plan(clustering=Oracle()), ZERO, engine, Notebook())
+    tree = federate(plan(clustering=Oracle()), ZERO, engine, Notebook()).tree
     assert tree.paths() == ((0,), (1,), (2,))
     assert {r.path: r.quorum for r in engine.rounds} == {(0,): 2, (1,): 1, (2,): 1}
 
@@ -93,7 +94,7 @@ class SplitOnce(Single):
 
 def test_a_split_hands_everything_down_and_tells_the_members():
     engine, notes = Scripted(ones, np.arange(10)), Notebook()
-    tree = federate(plan(clustering=SplitOnce()), ZERO, engine, notes)
+    tree = federate(plan(clustering=SplitOnce()), ZERO, engine, notes).tree
     assert [line[1:] for line in notes.lines[:2]] == [((), 0, ()), ((), 1, (Split,))]
     assert {line[1] for line in notes.lines[2:]} == {(0,), (1,)}
     assert next(line[2] for line in notes.lines if line[1] == (0,)) == 2  # rounds go on counting
@@ -113,7 +114,7 @@ class DropFirst(Dense):
 
 def test_a_dropped_weight_stays_zero_whatever_the_server_does():
     start = (np.array([5.0, 5.0], np.float32), ZERO[1])
-    tree = federate(plan(pruning=DropFirst()), start, Scripted(ones, np.arange(10)), Notebook())
+    tree = federate(plan(pruning=DropFirst()), start, Scripted(ones, np.arange(10)), Notebook()).tree
     np.testing.assert_array_equal(tree[()].params, [0, 9])
 
 
@@ -161,6 +162,60 @@ def test_an_update_that_is_not_finite_is_refused_and_spoils_nothing():
         def round(self, outcome, tree, verdicts):
             refused.append((outcome.refused, len(outcome.updates), outcome.clients.size, outcome.claims.size))
 
-    tree = federate(plan(), ZERO, Scripted(one_diverges, np.arange(10)), Refusals())
+    tree = federate(plan(), ZERO, Scripted(one_diverges, np.arange(10)), Refusals()).tree
     assert refused == [(2, 2, 2, 2)] * 4
     np.testing.assert_array_equal(tree[()].params, [4, 4])
+
+
+class Stop(Exception):
+    pass
+
+
+class StopAt:
+    """Notes where the run stood after its n-th round, and ends it there."""
+
+    def __init__(self, n):
+        self.n, self.seen = n, []
+
+    def look(self, standing, engine, *, over):
+        self.seen.append(standing)
+        if len(self.seen) == self.n + 1:  # the first look is before the first round
+            self.kept = unpack(pack((standing, engine.snapshot())))
+            raise Stop
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_a_run_that_goes_on_from_where_it_stood_ends_as_if_it_had_never_stopped(n):
+    whole, notes = Scripted(ones, np.arange(10)), Notebook()
+    wanted = federate(plan(clustering=SplitOnce()), ZERO, whole, notes)
+    first, begun, stop = Scripted(ones, np.arange(10)), Notebook(), StopAt(n)
+    with pytest.raises(Stop):
+        federate(plan(clustering=SplitOnce()), ZERO, first, begun, [stop])
+    standing, state = stop.kept
+    second, rest = Scripted(ones, np.arange(10)), Notebook()
+    second.restore(state)
+    found = federate(plan(clustering=SplitOnce()), standing, second, rest)
+    assert begun.lines + rest.lines == notes.lines
+    assert (found.running, found.ledger, found.spent, found.last_reply_s) == (
+        wanted.running, wanted.ledger, wanted.spent, wanted.last_reply_s,
+    )  # fmt: skip
+    assert found.tree.paths() == wanted.tree.paths()
+    for path in wanted.tree.paths():
+        np.testing.assert_array_equal(found.tree[path].params, wanted.tree[path].params)
+
+
+def test_observers_look_before_the_first_round_of_a_run_but_not_of_one_that_goes_on():
+    looks = []
+
+    class Look:
+        def look(self, standing, engine, *, over):
+            looks.append((engine.now_s, standing.spent, over))
+
+    stop = StopAt(2)
+    with pytest.raises(Stop):
+        federate(plan(), ZERO, Scripted(ones, np.arange(10)), Notebook(), [Look(), stop])
+    assert looks == [(0, 0, False), (1, 0.25, False), (2, 0.5, False)]
+    engine = Scripted(ones, np.arange(10))
+    engine.restore(stop.kept[1])
+    federate(plan(), stop.kept[0], engine, Notebook(), [Look()])
+    assert looks[3:] == [(3, 0.75, False), (4, 1, True)]

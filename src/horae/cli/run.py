@@ -10,10 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from horae.cli.options import DataRoot, File, Json, Settings, data_root_of, experiment_of, printed
+from horae.cli.options import DataRoot, File, Json, Settings, data_root_of, printed
+from horae.cli.stopping import stopping
 from horae.progress import Watcher
 from horae.runner import Result
 from horae.runner import run as carry_out
+from horae.settings import parse_setting
 
 
 def run(
@@ -21,15 +23,19 @@ def run(
     settings: Settings = None,
     seed: Annotated[int | None, typer.Option(help="The experiment's seed.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run directory (default: runs/<name>-<time>).")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that train; the result is the same.")] = 1,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
     """Carry out an experiment, compare it with one global model at equal budget, and leave a report."""
-    experiment = experiment_of(file, settings, seed)
+    changes = dict(map(parse_setting, settings or [])) | ({} if seed is None else {"seed": seed})
     console = Console(stderr=True, quiet=as_json)
-    with Watcher(console, quiet=as_json) as watcher:
-        result = carry_out(experiment, out=out, data_root=data_root_of(data_root), watch=watcher.arm)
-    if not printed(result.summary, as_json):
+    with stopping(console) as stop, Watcher(console, quiet=as_json) as watcher:
+        root = data_root_of(data_root)
+        options: dict[str, Any] = {"out": out, "resume": resume, "workers": workers, "data_root": root}
+        result = carry_out(file, changes=changes, watch=watcher.arm, stop=stop, **options)
+    if not printed({**result.summary, "directory": str(result.directory)}, as_json):
         _show(result, Console())
 
 

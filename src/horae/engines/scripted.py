@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from horae.types import Bools, Charge, CohortTree, Doubles, Feedback, Floats, Ints, Outcome, Path, Round, Updates
+from horae.types import Bools, Charge, CohortTree, Doubles, Feedback, Floats, Ints, Outcome, Path, Round, State, Updates
 
 Script = Callable[[Round], Floats]
 
@@ -62,6 +62,15 @@ class Scripted:
         """Note what was said."""
         if feedback is not None:
             self.told.append(feedback)
+
+    def snapshot(self) -> State:
+        """The clock and what is running."""
+        return (self._now_s, list(self._running))
+
+    def restore(self, state: State) -> None:
+        """Back to that moment; what was told and heard stays."""
+        self._now_s, running = state
+        self._running = list(running)
 
     def homes(self, tree: CohortTree, clients: Ints) -> tuple[tuple[Path, ...], Ints]:
         """Everybody is at home in the first leaf."""

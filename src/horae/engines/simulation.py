@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +39,7 @@ from horae.types import (
     Path,
     Plan,
     Round,
+    State,
     Updates,
 )
 
@@ -170,6 +171,30 @@ class Simulation:
             bills += unfinished(flight, self._now_s)
         self._charges = []
         return tuple(bills)
+
+    def snapshot(self) -> State:
+        """Clock, rounds in flight with the models they train, who is busy, bills to come, and what clients remember."""
+        flights = [flight for _, _, _, flight in self._heap]
+        return {
+            "now_s": self._now_s,
+            "counter": self._counter,
+            "heap": list(self._heap),
+            "models": {flight.round.model.key: self._plan.data_plane.get(flight.round.model) for flight in flights},
+            "busy": (np.array(list(self._busy_until), np.int64), np.array(list(self._busy_until.values()), np.float64)),
+            "charges": list(self._charges),
+            "clients": self._store.snapshot(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Back to a snapshot; the models are put on this run's data plane, under new names."""
+        self._now_s, self._counter, self._charges = state["now_s"], state["counter"], list(state["charges"])
+        self._heap = [(*key, self._relaunched(flight, state["models"])) for *key, flight in state["heap"]]
+        self._busy_until = dict(zip(*(column.tolist() for column in state["busy"]), strict=True))
+        self._store.restore(state["clients"])
+
+    def _relaunched(self, flight: Flight, models: dict[str, dict[str, Floats]]) -> Flight:
+        model = self._plan.data_plane.put(models[flight.round.model.key], flight.round.path)
+        return replace(flight, round=replace(flight.round, model=model))
 
     # ---------------------------------------------------------------- matching
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from horae.types import UNKNOWN, Feedback, Ints, Path, Records
+from horae.types import UNKNOWN, Feedback, Ints, Path, Records, State
 
 
 class ClientStore:
@@ -53,6 +53,19 @@ class ClientStore:
         width = len(records.paths)
         self._reward[rows, :width], self._cluster[rows, :width] = records.reward, records.cluster
         self._visits[rows, :width], self._heard[rows, :width] = records.visits, records.heard
+
+    def snapshot(self) -> State:
+        """All that clients remember."""
+        rows, width = len(self._row), len(self._paths)
+        columns = (self._reward, self._cluster, self._visits, self._heard)
+        return np.array(list(self._row), np.int64), tuple(self._paths), tuple(c[:rows, :width] for c in columns)
+
+    def restore(self, state: State) -> None:
+        """Back to a snapshot."""
+        clients, paths, columns = state
+        self._row = {client: row for row, client in enumerate(clients.tolist())}
+        self._paths = {path: column for column, path in enumerate(paths)}
+        self._reward, self._cluster, self._visits, self._heard = (column.copy() for column in columns)
 
     def _grow(self) -> None:
         rows, columns = self._reward.shape

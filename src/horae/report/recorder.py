@@ -11,7 +11,9 @@ end      why it ended, and the ledger
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path as File
 from types import TracebackType
 from typing import Any, Self
@@ -19,8 +21,10 @@ from typing import Any, Self
 import numpy as np
 
 from horae.errors import RunError
+from horae.files import unwritable
 from horae.ledger import Ledger
 from horae.observers import Score
+from horae.report.log import read_events
 from horae.types import CohortTree, Ints, Outcome, Path, Split, Verdict
 
 
@@ -34,19 +38,21 @@ def label(path: Path) -> str:
 
 
 class EventLog:
-    """Writes the events of one run; keeps the scores and who took part, for the summary."""
+    """Writes the events of one run, and keeps what the summary needs of them.
+
+    Whatever it keeps follows from the lines alone, so that a log can be cut back to where a checkpoint was made, read
+    again, and gone on with. scores: the score events. last: the last score in full. visits `(clients,)`: times each
+    client took part. rounds, refused, splits: as in the summary.
+    """
 
     def __init__(self, file: File, groups: Ints) -> None:
-        """groups `(clients,)`: planted groups or UNKNOWN."""
-        self._groups = groups
-        self.scores: list[Score] = []
-        self.visits = np.zeros(groups.size, np.int64)
-        self.rounds = self.refused = 0
-        self.splits: list[dict[str, Any]] = []
+        """groups `(clients,)`: planted groups or UNKNOWN. What the file holds stays until `restore`."""
+        self._file, self._groups = file, groups
+        self._forget()
         try:
-            self._out = file.open("w", encoding="utf-8")
+            self._out = file.open("ab")
         except OSError as error:
-            raise RunError(f"cannot write {file}: {error.strerror}; choose another --out") from None
+            raise unwritable(file, error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -54,23 +60,73 @@ class EventLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._out.close()
+        with suppress(OSError):  # every event was flushed: what is left here has been complained about
+            self._out.close()
+
+    def snapshot(self) -> tuple[int, int]:
+        """How long the log is, and its checksum: the rest is in the lines."""
+        return self._nbytes, self._crc
+
+    def restore(self, state: tuple[int, int] = (0, 0)) -> None:
+        """Cut the log back to this length, and read what is left again. Errors: RunError if it is another log."""
+        lines = self._lines(state)
+        try:
+            self._out.truncate(state[0])
+        except OSError as error:
+            raise unwritable(self._file, error) from None
+        self._forget()
+        self._nbytes, self._crc = state
+        for line in lines:
+            self._note(json.loads(line))
+
+    def check(self, state: tuple[int, int]) -> None:
+        """Refuse a state that is not a beginning of this log. Errors: RunError."""
+        self._lines(state)
+
+    def _lines(self, state: tuple[int, int]) -> list[bytes]:
+        """The lines up to this length. Errors: RunError if the file is shorter or other ones are in it."""
+        with self._file.open("rb") as file:
+            data = file.read(state[0])
+        if (len(data), zlib.crc32(data)) != state:
+            raise RunError(f"{self._file} was changed or cut short since the checkpoint")
+        return data.splitlines()
 
     def write(self, event: str, **fields: Any) -> None:
         """One event. NaN becomes null."""
-        self._out.write(json.dumps({"event": event, **_clean(fields)}, separators=(",", ":"), allow_nan=False) + "\n")
-        self._out.flush()
+        table = {"event": event, **_clean(fields)}
+        line = (json.dumps(table, separators=(",", ":"), allow_nan=False) + "\n").encode()
+        try:
+            self._out.write(line)
+            self._out.flush()
+        except OSError as error:
+            raise unwritable(self._file, error) from None
+        self._nbytes, self._crc = self._nbytes + len(line), zlib.crc32(line, self._crc)
+        self._note(table)
+
+    def _forget(self) -> None:
+        self._nbytes = self._crc = 0
+        self.scores: list[dict[str, Any]] = []
+        self.last: Score | None = None
+        self.visits = np.zeros(self._groups.size, np.int64)
+        self.rounds = self.refused = 0
+        self.splits: list[dict[str, Any]] = []
+
+    def _note(self, event: dict[str, Any]) -> None:
+        """What the summary will want to know of an event."""
+        if event["event"] == "score":
+            self.scores.append(event)
+        elif event["event"] == "verdict" and event["split"]:
+            self.splits.append(event)
+        elif event["event"] == "round":
+            self.rounds += bool(event["clients"])
+            self.visits[event["clients"]] += 1
+            self.refused += event["refused"]
 
     def round(self, outcome: Outcome, tree: CohortTree, verdicts: Sequence[Verdict]) -> None:
         """A round and what its cohort decided."""
-        cohort = label(outcome.round.path)
-        self.refused += outcome.refused
-        if not outcome.empty:
-            self.rounds += 1
-            self.visits[outcome.clients] += 1
         self.write(
             "round",
-            cohort=cohort,
+            cohort=label(outcome.round.path),
             number=outcome.round.number,
             started_s=round(outcome.started_s, 6),
             at_s=round(outcome.at_s, 6),
@@ -93,12 +149,11 @@ class EventLog:
             if isinstance(v, Split):
                 sizes = np.bincount(v.cluster, minlength=v.k).tolist()
                 facts["children"] = {label((*v.path, i)): n for i, n in enumerate(sizes)}
-                self.splits.append(facts)
             self.write("verdict", **facts)
 
     def score(self, score: Score) -> None:
         """Test accuracy on the way."""
-        self.scores.append(score)
+        self.last = score
         worst, best = score.tails
         self.write(
             "score",
@@ -125,7 +180,8 @@ class EventLog:
 
     def end(self, ledger: Ledger, reason: str) -> None:
         """Every client's last score, and the ledger."""
-        last = self.scores[-1]
+        last = self.last
+        assert last is not None  # every run ends with a score
         self.write(
             "clients",
             ids=last.clients.tolist(),
@@ -140,12 +196,7 @@ class EventLog:
 
 def read(file: File) -> list[dict[str, Any]]:
     """All events of a log. Errors: RunError for a missing or broken one."""
-    try:
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    except FileNotFoundError:
-        raise RunError(f"there is no {file}; is this a run directory?") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"cannot read {file}: {error}") from None
+    return read_events(file)
 
 
 def _clean(value: Any) -> Any:

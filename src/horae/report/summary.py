@@ -17,7 +17,8 @@ KNOWN_AFTER = 3  # participations after which a client's cohort is judged
 
 def summarise(log: EventLog, ledger: Ledger, groups: Ints, target: float, simulated_s: float) -> dict[str, Any]:
     """The numbers of a finished run. Accuracies are shares, not percent; null where there is none."""
-    last = log.scores[-1]
+    last = log.last
+    assert last is not None  # every run ends with a score
     worst, best = last.tails
     visits = log.visits[last.clients]
     seen = (visits > 0) & ~np.isnan(last.accuracy)
@@ -51,6 +52,6 @@ def _agreement(last: Score, visits: Ints, groups: Ints) -> float | None:
     return adjusted_rand_index(groups[last.clients][judged], last.home[judged])
 
 
-def _time_to(scores: list[Score], target: float) -> float | None:
-    reached = [s.at_s for s in scores if target > 0 and s.mean >= target]
+def _time_to(scores: list[dict[str, Any]], target: float) -> float | None:
+    reached = [s["at_s"] for s in scores if target > 0 and (s["accuracy"] or 0.0) >= target]
     return round(reached[0], 3) if reached else None

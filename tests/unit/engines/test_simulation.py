@@ -68,11 +68,6 @@ class Notebook:
         self.outcomes.append(outcome)
 
 
-class Books:
-    def look(self, tree, engine, ledger, *, over):
-        self.ledger = ledger
-
-
 def plan(**changes):
     base = Plan(
         0, 2, 1.0, Budget(participations=6), FedAvg(), Uniform(), Single(), Dense(), Off(), (), Inline(),
@@ -114,11 +109,11 @@ def one_round(seconds, quorum, deadline_s=1e9, hours=None, invited=None):
 
 
 def whole_run(seconds, groups=None, hours=None, pace=None, **changes):
-    made, here, notes, books = plan(**changes), world(seconds, groups, hours), Notebook(), Books()
+    made, here, notes = plan(**changes), world(seconds, groups, hours), Notebook()
     engine = Simulation(made, here, pace or Pace(check_in_s=0.0))
     start = (here.trainer.initial_params, here.trainer.initial_buffers)
-    tree = federate(made, start, engine, notes, [books])
-    return tree, notes.outcomes, books.ledger, engine
+    end = federate(made, start, engine, notes)
+    return end.tree, notes.outcomes, end.ledger, engine
 
 
 # ---------------------------------------------------------------- one round

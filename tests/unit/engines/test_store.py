@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from horae.engines.store import ClientStore
+from horae.pure.packing import pack, unpack
 from horae.types import UNKNOWN, Feedback
 
 
@@ -84,3 +85,22 @@ def test_what_was_read_is_a_copy():
 def test_planted_groups_are_known_to_the_oracle_alone():
     assert ClientStore(np.array([4, 5, 6])).records(np.array([2, 0])).group.tolist() == [6, 4]
     assert ClientStore().records(np.array([2, 0])).group.tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_a_restored_store_remembers_what_the_first_did_and_goes_on_apart():
+    store, clients = ClientStore(), np.array([7, 3])
+    heard = Feedback((0,), clients, np.array([0.5, np.nan]), np.array([1, 0]), ((0,), (1,)), np.array([-1, -1]))
+    store.make_room(heard)
+    records = store.records(clients)
+    reward = np.arange(records.reward.size, dtype=float).reshape(records.reward.shape)
+    store.write(replace(records, reward=reward))
+    other = ClientStore()
+    other.restore(unpack(pack(store.snapshot())))
+    assert len(other) == 2
+    for name in ("reward", "cluster", "visits", "heard"):
+        np.testing.assert_array_equal(getattr(other.records(clients), name), getattr(store.records(clients), name))
+    assert other.records(clients).paths == store.records(clients).paths
+    later = replace(heard, clients=np.array([3, 9]), leaves=((0, 0), (0, 1), (1,)))
+    other.make_room(later)  # rows and columns grow
+    assert (len(other), len(store)) == (3, 2)
+    np.testing.assert_array_equal(other.records(np.array([3])).reward[:, :3], reward[1:, :3])

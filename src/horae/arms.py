@@ -1,0 +1,176 @@
+"""One arm of a run: an experiment trained from beginning to end, or from its last checkpoint on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any, Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from horae import __version__
+from horae.checkpoint import Checkpoints, Saved, read_final, read_last
+from horae.engines.simulation import Simulation, World
+from horae.errors import RunError
+from horae.experiment import Experiment
+from horae.federate import Observer, Standing, federate
+from horae.files import write_whole
+from horae.observers import Evaluator, Score
+from horae.report.recorder import EventLog, read
+from horae.report.summary import summarise
+from horae.types import CohortTree
+
+Stop = Callable[[], bool]  # asked after every round; True ends the run there
+
+
+class Watcher(Observer, Protocol):
+    """An observer that is also told the scores and remarks: a progress bar, say."""
+
+    def score(self, score: Score) -> None:
+        """Test accuracy on the way."""
+
+    def say(self, words: str) -> None:
+        """Something that the user should know."""
+
+
+Watch = Callable[[str, Experiment], Watcher]  # makes one for each arm, by the name of its clustering
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One finished training: its cohorts, its score events over time, and its summary."""
+
+    tree: CohortTree
+    scores: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+
+def train(
+    experiment: Experiment, world: World, directory: File, watch: Watch | None = None, stop: Stop = lambda: False
+) -> Arm:
+    """Run the loop in this directory, leaving events.jsonl, summary.json and the final checkpoint.
+
+    An arm that was begun there goes on from its last checkpoint, one that has ended is read. Errors: RunError where
+    the directory holds another experiment's arm, Stopped when `stop` said so.
+    """
+    store, identity = directory / "checkpoints", _identity(experiment, world)
+    if (directory / "summary.json").exists():
+        scores = [event for event in read(directory / "events.jsonl") if event["event"] == "score"]
+        return Arm(read_final(store, identity).tree, scores, read_summary(directory))
+    watcher = watch(experiment.clustered, experiment) if watch else None
+    with EventLog(directory / "events.jsonl", world.population.groups) as log:
+        standing, checkpoints = _train(experiment, world, log, (store, identity), watcher, stop)
+        summary = _summary(experiment, world, log, standing, checkpoints)
+        checkpoints.close(standing)
+        scores = log.scores
+    write_json(directory / "summary.json", summary)
+    checkpoints.clear()
+    return Arm(standing.tree, scores, summary)
+
+
+def read_summary(directory: File) -> dict[str, Any]:
+    """A finished run's summary.json. Errors: RunError."""
+    try:
+        table = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot read {directory / 'summary.json'}: {error}") from None
+    if not isinstance(table, dict):
+        raise RunError(f"{directory / 'summary.json'} should hold one JSON object")
+    return table
+
+
+def write_json(file: File, table: dict[str, Any]) -> None:
+    """A table as an indented JSON file. Errors: RunError."""
+    write_whole(file, json.dumps(table, indent=2, allow_nan=False) + "\n")
+
+
+def _train(
+    experiment: Experiment,
+    world: World,
+    log: EventLog,
+    kept: tuple[File, dict[str, Any]],
+    watcher: Watcher | None,
+    stop: Stop,
+) -> tuple[Standing, Checkpoints]:
+    """From the last checkpoint, or from the beginning, to the end of the budget."""
+    plan, people, trainer = experiment.plan(), world.population, world.trainer
+    engine = Simulation(plan, world, experiment.engine)
+
+    def note(score: Score) -> None:
+        log.score(score)
+        if watcher:
+            watcher.score(score)
+
+    period = experiment.evaluation.every * experiment.participants
+    evaluator = Evaluator(people.clients, period, experiment.seed, note, experiment.evaluation.clients)
+    parts: dict[str, Saved] = {"engine": engine, "log": log, "evaluator": evaluator}
+    found = read_last(*kept, check=lambda states: log.check(states["log"]))
+    begin: Standing | tuple[Any, Any] = (trainer.initial_params, trainer.initial_buffers)
+    if found:
+        begin = found.standing
+        for name, part in parts.items():
+            part.restore(found.parts[name])
+        if watcher:
+            for words in found.skipped:
+                watcher.say(f"{words}; going on from an earlier checkpoint")
+    else:
+        log.restore()
+        log.write("run", **_opening(experiment, world))
+    checkpoints = Checkpoints(*kept, parts, stop, found.wall_s if found else 0.0)
+    observers: list[Observer] = [evaluator, *([watcher] if watcher else []), checkpoints]
+    with threadpool_limits(limits=1):  # the same bits however many cores there are
+        standing = federate(plan, begin, engine, log, observers)
+    log.end(
+        standing.ledger,
+        "budget spent" if standing.spent >= 1 else f"nobody came for {plan.patience_s / 86400:.0f} days",
+    )
+    return standing, checkpoints
+
+
+def _summary(
+    experiment: Experiment, world: World, log: EventLog, standing: Standing, checkpoints: Checkpoints
+) -> dict[str, Any]:
+    target, last = experiment.evaluation.target_accuracy, log.last
+    numbers = summarise(log, standing.ledger, world.population.groups, target, last.at_s if last else 0.0)
+    return numbers | {
+        "name": experiment.name, "clustering": experiment.clustered, "seed": experiment.seed,
+        "train_wall_s": round(checkpoints.wall_s, 3), "horae_version": __version__,
+    }  # fmt: skip
+
+
+def _opening(experiment: Experiment, world: World) -> dict[str, Any]:
+    """The log's first event."""
+    people, trainer = world.population, world.trainer
+    return {
+        "name": experiment.name, "horae": __version__, "seed": experiment.seed, "components": experiment.names(),
+        "clients": people.clients, "participants": experiment.participants, "params": trainer.n_params,
+        "flops_per_sample": trainer.flops_per_sample, "trainer": trainer.path_name, "population": people.facts(),
+        "world": _fingerprints(world),
+    }  # fmt: skip
+
+
+def _identity(experiment: Experiment, world: World) -> dict[str, Any]:
+    """What must be the same for a run to go on: the experiment, the clients' data, the first model."""
+    return {**experiment.table(), "data": _fingerprints(world)}
+
+
+def _fingerprints(world: World) -> dict[str, str]:
+    """Short hashes of who holds which samples and of the first model: arms that share them are paired."""
+    people, trainer = world.population, world.trainer
+    some = people.x[:: max(1, len(people.x) // 4096)]
+    held = (people.train.offsets, people.train.indices, people.test.offsets, people.test.indices)
+    return {
+        "clients": _hash(some, people.y, people.groups, *held),
+        "model": _hash(trainer.initial_params, trainer.initial_buffers),
+    }
+
+
+def _hash(*arrays: np.ndarray[Any, Any]) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

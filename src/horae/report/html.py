@@ -3,47 +3,75 @@
 from __future__ import annotations
 
 import html
+import shlex
 from pathlib import Path
 
+from horae.files import write_whole
 from horae.report import sections, words
+from horae.report.figures.curves import pair
+from horae.report.loading import Run, read_run
 from horae.report.page import details, page, paragraph, section
-from horae.report.reading import Arm, read_arm, read_text
+from horae.report.places import who_is_where
+from horae.report.reading import Arm
 from horae.report.tables import NONE, plural, text
 
 PAIRED = "Both were trained on the same clients, devices and hours, from the same initial model."
 
 
-def write_report(directory: Path) -> Path:
-    """Write `report.html` beside the files it shows, and say where.
+def write_report(directory: Path, out: Path | None = None) -> Path:
+    """Write a run's page, `report.html` beside the files it shows unless told otherwise, and say where.
 
-    Reads events.jsonl, summary.json and experiment.toml, and the log and summary of `baseline/` if there is one.
-    Errors: RunError for a missing or broken file.
+    Reads events.jsonl, summary.json and experiment.toml, and the log and summary of `baseline/` if there is one. A run
+    that is not finished is shown as far as it went. Errors: RunError for a missing or broken file; nothing is written.
     """
-    ours = read_arm(directory)
-    rival = read_arm(directory / "baseline") if (directory / "baseline" / "events.jsonl").exists() else None
+    run = read_run(directory)
+    ours, rival = run.main, run.rival
     parts = [
-        _header(ours, rival),
-        sections.over_time(ours, rival),
+        header(run),
+        sections.over_time(pair(ours, rival), ours),
         sections.cohorts(ours),
-        sections.clients(ours, rival),
-        sections.who_is_where(ours),
-        sections.costs(ours, rival),
-        _again(ours, read_text(directory / "experiment.toml")),
+        sections.clients(ours, run.equal),
+        who_is_where(ours),
+        sections.costs(ours, run.equal),
+        _again(run),
     ]
-    foot = text(f"Drawn by horae {_version(ours)} from events.jsonl and summary.json.")
-    file = directory / "report.html"
-    file.write_text(page(f"{_name(ours)} · horae", parts, foot), encoding="utf-8")
+    file = out or directory / "report.html"
+    write_whole(file, page(f"{run.name} · horae", parts, foot([run])))
     return file
 
 
-def _header(ours: Arm, rival: Arm | None) -> str:
+def header(run: Run) -> str:
     """The headline and the big numbers."""
-    run = ours.last("run")
-    over = f"{_name(ours)} · {plural(run.get('clients') or 0, 'client')} · seed {run.get('seed', NONE)}"
+    ours, rival, first = run.main, run.equal, run.main.last("run")
+    over = f"{run.name} · {plural(first.get('clients') or 0, 'client')} · seed {first.get('seed', NONE)}"
     title = f"<h1>{text(words.headline(ours, rival))}</h1>"
     lead = paragraph(f"{text(words.better_and_worse(ours, rival))} {PAIRED}", "soft") if rival else ""
     tiles = "".join(map(_tile, words.tiles(ours, rival)))
-    return f'<header><p class="over">{text(over)}</p>\n{title}\n{lead}\n<dl class="tiles">{tiles}</dl></header>'
+    body = f'<p class="over">{text(over)}</p>\n{title}\n{unfinished(run)}{lead}'
+    return f'<header>{body}\n<dl class="tiles">{tiles}</dl></header>'
+
+
+def unfinished(run: Run, name: str = "") -> str:
+    """How far a run came and how to go on, for each arm that has not come to its end; nothing for one that has.
+
+    name: of the run, among others.
+    """
+    arms = (("", run.main), ("the arm it is compared with: ", run.rival))
+    late = [f"{which}{words.progress(arm, run.settings)}" for which, arm in arms if arm and not arm.finished]
+    command = f"<code>horae run --resume {html.escape(shlex.quote(str(run.directory)))}</code>"
+    said = f"Not finished{f', {name}' if name else ''}: {'; '.join(late)}. Go on with"
+    return paragraph(f"{text(said)} {command}.", "notice") if late else ""
+
+
+def foot(runs: list[Run]) -> str:
+    """What the page was made of."""
+    versions = sorted({version(run.main) for run in runs})
+    return text(f"Drawn by horae from events.jsonl and summary.json of horae {', '.join(versions)}.")
+
+
+def version(arm: Arm) -> str:
+    """The version of horae that wrote an arm's log."""
+    return str(arm.last("run").get("horae", NONE))
 
 
 def _tile(tile: words.Tile) -> str:
@@ -51,19 +79,14 @@ def _tile(tile: words.Tile) -> str:
     return f'<div><dt>{text(tile.name)}</dt><dd class="big">{text(tile.value)}</dd>{remark}</div>\n'
 
 
-def _again(arm: Arm, experiment: str) -> str:
+def _again(run: Run) -> str:
     """How to repeat the run."""
-    why, seed = arm.last("end").get("reason", NONE), arm.last("run").get("seed", NONE)
-    facts = f"With horae {_version(arm)} and seed {seed} this command does the same again. The run ended: {why}."
+    if not run.experiment:
+        return ""
+    ended, seed = run.main.last("end").get("reason"), run.main.last("run").get("seed", NONE)
+    facts = f"With horae {version(run.main)} and seed {seed} this command does the same again."
+    facts += f" The run ended: {ended}." if ended else ""
     command = "<pre><code>horae run experiment.toml</code></pre>"
-    source = f"<pre><code>{html.escape(experiment)}</code></pre>"
+    source = f"<pre><code>{html.escape(run.experiment)}</code></pre>"
     toml = details("experiment.toml, with every default written out", source)
     return section("Do it again", paragraph(text(facts)), command, toml)
-
-
-def _name(arm: Arm) -> str:
-    return str(arm.summary.get("name") or arm.last("run").get("name") or "run")
-
-
-def _version(arm: Arm) -> str:
-    return str(arm.last("run").get("horae", NONE))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from horae.errors import RunError
-from horae.report.recorder import read
+from horae.report import log
 
 Event = dict[str, Any]
 Doubles = NDArray[np.float64]
@@ -93,32 +91,66 @@ class Arm:
 
     @cached_property
     def leaves(self) -> list[str]:
-        """The cohorts at the end."""
-        return list(self.last("clients").get("cohorts", ()))
+        """The cohorts at the end, or when the log broke off."""
+        return list((self.last("clients") or self.last("score")).get("cohorts", ()))
+
+    @cached_property
+    def ledger(self) -> dict[str, dict[str, float]]:
+        """What everything cost, by purpose; of a log that breaks off, all that its rounds booked, in one row."""
+        if self.finished:
+            return dict(self.last("end")["ledger"])
+        rounds = self.of("round")
+        booked = {key: sum(each.get(key, 0) for each in rounds) for key in ("nbytes_up", "nbytes_down", "flops")}
+        return {"so far": {"participations": sum(len(each["clients"]) for each in rounds), **booked}}
+
+    @property
+    def finished(self) -> bool:
+        """False for a log that breaks off."""
+        return bool(self.of("end"))
+
+    @cached_property
+    def whereabouts(self) -> list[Event]:
+        """The scores that say who is at home where."""
+        return [score for score in self.of("score") if score.get("cohorts")]
+
+    @cached_property
+    def homes(self) -> list[str]:
+        """Every cohort somebody was ever at home in, in the order of the tree."""
+        return sorted({name for score in self.whereabouts for name in score["cohorts"]}, key=_natural)
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """The planted groups in the order of a score's counts; empty where nothing is planted."""
+        counts: list[int] = next(iter((self.last("score").get("groups") or {}).values()), [])
+        planted = self.last("run").get("population", {}).get("groups") or {}
+        names = sorted((name for name in planted if name != "-1"), key=_natural)
+        return names if len(names) == len(counts) else [str(i) for i in range(len(counts))]
 
     def forest(self) -> list[Node]:
         """The tree of cohorts; as a list, since a log may have no root."""
         return [self._node(name) for name in self.names if "." not in name]
 
     def _node(self, name: str) -> Node:
-        last, sizes = self.last("clients"), self.last("score").get("cohorts", {})
+        last, sizes = self.last("clients"), self.last("score").get("cohorts", {})  # name: (clients, accuracy)
         split = next((verdict for verdict in self.splits if verdict["cohort"] == name), None)
         children = tuple(self._node(other) for other in self.names if other.rpartition(".")[0] == name)
-        home = last.get("home", ()).count(self.leaves.index(name)) if name in self.leaves else None
-        return Node(name, split, home, sizes.get(name, (0, None))[1], children)
+        size, accuracy = sizes.get(name, (None, None))
+        if last and name in self.leaves:
+            size = last["home"].count(self.leaves.index(name))
+        return Node(name, split, size, accuracy, children)
 
 
 def read_arm(directory: Path) -> Arm:
-    """An arm from its files. Errors: RunError for missing or broken ones."""
-    return Arm(read(directory / "events.jsonl"), json.loads(read_text(directory / "summary.json")))
+    """An arm from its files, as far as it came: no summary is an empty one, and half a line at the end is left out.
+
+    Errors: RunError for a missing or broken log.
+    """
+    return Arm(log.read_events(directory / "events.jsonl"), log.read_summary(directory / "summary.json"))
 
 
 def read_text(file: Path) -> str:
     """A file's text. Errors: RunError if there is none."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"cannot read {file}: {error.strerror}; is this a run directory?") from None
+    return log.read_text(file)
 
 
 def _mentioned(event: Event) -> list[str]:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from textwrap import fill
 
 import matplotlib.style
@@ -56,17 +57,18 @@ class Canvas:
 
 EDGE = 14  # pixels right of a plot with nothing beside it
 LINE_HEIGHT = 20
-WIDE, NARROW = Canvas(900, 340, False, 150), Canvas(350, 290, True, 88)
+WIDE, HALF, NARROW = Canvas(900, 340, False, 150), Canvas(440, 290, True, 96), Canvas(350, 290, True, 88)
 
 
-def chart(name: str, title: str, plot: Callable[[Axes, Canvas], None], beside: bool = True) -> str:
+def chart(name: str, title: str, plot: Callable[[Axes, Canvas], None], beside: bool = True, wide: Canvas = WIDE) -> str:
     """One picture, drawn twice: for wide screens and for narrow ones, so that its letters are as large as the text's.
 
     name: unique on the page. title: what can be seen, for who cannot see it. beside: words stand right of the plot.
+    wide: its size on a wide screen; HALF for two side by side.
     """
-    canvases = [c if beside else replace(c, right=EDGE) for c in (WIDE, NARROW)]
-    drawn = "".join(_draw(f"{name}-{'narrow' if c.narrow else 'wide'}", title, plot, c) for c in canvases)
-    return f'<div class="chart">{drawn}</div>'
+    canvases = [c if beside else replace(c, right=EDGE) for c in (wide, NARROW)]
+    drawn = (_draw(f"{name}-{kind}", title, plot, c) for kind, c in zip(("wide", "narrow"), canvases, strict=True))
+    return f'<div class="chart">{"".join(drawn)}</div>'
 
 
 def variable(colour: str) -> str:
@@ -85,16 +87,24 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], canvas: Canva
 
 
 def _apart(wanted: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """The middles of boxes of these sizes that do not overlap, on average where they were wanted.
+    """The middles of boxes of these sizes that do not overlap, as near as can be to where they were wanted.
 
-    >>> _apart([0.5, 0.5], [0.25, 0.25])
-    [0.375, 0.625]
+    wanted: in order. Boxes that touch move as one (isotonic regression by pooling), and none leaves [0, 1] upwards.
+
+    >>> _apart([0.0, 0.5, 0.5], [0.25, 0.25, 0.25])
+    [0.0, 0.375, 0.625]
     """
-    placed: list[float] = []
-    for i, height in enumerate(wanted):
-        placed.append(max(height, placed[-1] + (sizes[i - 1] + sizes[i]) / 2) if placed else height)
-    shift = sum(placed) / len(placed) - sum(wanted) / len(wanted) if placed else 0.0
-    return [height - shift for height in placed]
+    below = [0.0, *accumulate((a + b) / 2 for a, b in pairwise(sizes))]
+    pools: list[tuple[float, int]] = []  # the lowest box's middle, were it alone, averaged over a pool; and its size
+    for height, space in zip(wanted, below, strict=False):
+        mean, n = height - space, 1
+        while pools and pools[-1][0] > mean:
+            other, m = pools.pop()
+            mean, n = (mean * n + other * m) / (n + m), n + m
+        pools.append((mean, n))
+    lowest = [mean for mean, n in pools for _ in range(n)]
+    ceiling = 1 + sizes[-1] / 2 - below[len(wanted) - 1] if wanted else 0.0
+    return [min(mean, ceiling) + space for mean, space in zip(lowest, below, strict=False)]
 
 
 def _wrap(words: str) -> str:

@@ -122,16 +122,22 @@ def text(words: object) -> str:
     return re.sub(r"(?<=\d) (?=\S)", "&nbsp;", html.escape(str(words)))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str, total: bool = False) -> str:
-    """An HTML table in a box that scrolls by itself. Cells are escaped; figures stand to the right.
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[object]], caption: str, total: bool = False, words: bool = False
+) -> str:
+    """An HTML table in a box that scrolls by itself. Cells are escaped; figures stand to the right, words to the left.
 
-    head: column names, the first one of the row names. total: the last row sums up the others.
+    head: column names, the first one of the row names. total: the last row sums up the others. words: everything is
+    set as words, figures too.
     """
-    columns = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
+    kinds = [words or not all(_FIGURE.fullmatch(str(row[i])) for row in rows) for i in range(1, len(head))]
+    names = zip(head, (False, *kinds), strict=True)
+    columns = "".join(f'<th scope="col"{_kind(name, kind)}>{text(name)}</th>' for name, kind in names)
     lines = []
     for i, (name, *cells) in enumerate(rows):
-        kind = ' class="total"' if total and i == len(rows) - 1 else ""
-        lines.append(f'<tr{kind}><th scope="row">{text(name)}</th>{"".join(map(_cell, cells))}</tr>')
+        sums = ' class="total"' if total and i == len(rows) - 1 else ""
+        inside = "".join(f"<td{_kind(cell, kind)}>{text(cell)}</td>" for cell, kind in zip(cells, kinds, strict=True))
+        lines.append(f'<tr{sums}><th scope="row">{text(name)}</th>{inside}</tr>')
     body = "\n".join(lines)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(caption)}"><table>'
@@ -139,9 +145,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str, t
     )
 
 
-def _cell(value: object) -> str:
-    kind = "" if _FIGURE.fullmatch(str(value)) else ' class="words"'
-    return f"<td{kind}>{text(value)}</td>"
+def _kind(value: object, words: bool) -> str:
+    """A cell's class: words are set to the left, and long ones get some room."""
+    if not words:
+        return ""
+    return ' class="words long"' if len(str(value)) > 30 else ' class="words"'
 
 
 def _prefixed(value: float | None, unit: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,15 +24,15 @@ class Tile:
 
 
 def headline(ours: Arm, rival: Arm | None) -> str:
-    """The run in one sentence, whichever way it went."""
-    accuracy = ours.summary.get("accuracy")
+    """The run in one sentence, whichever way it went. rival: an arm with the same budget, or None."""
+    accuracy, yet = ours.summary.get("accuracy"), "" if ours.finished else " so far"
     if not ours.summary.get("rounds"):
         return f"Nothing was trained: {ours.last('end').get('reason', 'no round ended')}"
     if accuracy is None:
-        return f"{_who(ours)}, and no test samples to tell how accurate"
+        return f"{_who(ours)}{yet}, and no test samples to tell how accurate"
     gain = difference(ours, rival, "accuracy")
     if rival is None or gain is None:
-        return f"{_who(ours)}, {share(accuracy)} on average"
+        return f"{_who(ours)}{yet}, {share(accuracy)} on average"
     if points(gain) == "the same as":
         return f"{_who(ours)}, the same as {rival.title} at the same budget: {share(accuracy)} on average"
     found = f"{_who(ours)}, {share(accuracy)} on average, {points(gain)} {rival.title} at the same budget"
@@ -52,7 +54,23 @@ def tiles(ours: Arm, rival: Arm | None) -> list[Tile]:
         Tile("Sent by clients", nbytes(up), "for every purpose"),
         Tile("Sent to clients", nbytes(down), "for every purpose"),
     ]
-    return [tile for tile in found if agreement is not None or not tile.name.startswith("Planted")]
+    moot = {"Planted groups found"} if agreement is None else set()
+    moot |= set() if ours.finished else {"Mean of participants"}
+    return [tile for tile in found if tile.name not in moot]
+
+
+def progress(arm: Arm, settings: Mapping[str, Any]) -> str:
+    """How far a run came, in the measure of its budget. settings: the experiment with dotted names."""
+    facts = arm.summary
+    done: dict[str, tuple[str, float | None, Callable[[float | None], str]]] = {
+        "participations": ("participations", facts.get("participations"), count),
+        "simulated_s": ("simulated time", facts.get("simulated_s"), seconds),
+        "bytes": ("sent both ways", (facts.get("bytes_up") or 0) + (facts.get("bytes_down") or 0), nbytes),
+    }
+    for key, (words, value, say) in done.items():
+        if isinstance(limit := settings.get(f"budget.{key}"), int | float):
+            return f"{say(value)} of {say(limit)} {words}"
+    return plural(facts.get("participations") or 0, "participation")
 
 
 def better_and_worse(ours: Arm, rival: Arm) -> str:

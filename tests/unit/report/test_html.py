@@ -1,107 +1,10 @@
 """The page over run directories written by hand: with a split, without one, and with nothing but trouble in it."""
 
-import json
-import re
-from html.parser import HTMLParser
-
 import pytest
+from handmade import EVIL, a_round, begin, end, last, parse, score, verdict, write
 
 from horae.errors import RunError
 from horae.report.html import write_report
-
-EVIL = "<script>alert('x')</script>"
-
-
-class Balanced(HTMLParser):
-    """Keeps the open tags, the text, every attribute and the ids."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.words, self.tags, self.attributes = [], [], set(), []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes += attrs
-        if tag not in ("meta", "br", "link", "img"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
-def parse(file):
-    """The page's text and what it is made of, checked for balance and for staying at home."""
-    source = file.read_text(encoding="utf-8")
-    page = Balanced()
-    page.feed(source)
-    page.close()
-    assert page.open == []
-    assert not page.tags & {"script", "link", "img", "iframe", "object"}
-    assert not re.search(r"https?:|@import|url\((?!#)", source)
-    ids = [value for name, value in page.attributes if name == "id"]
-    assert len(ids) == len(set(ids))
-    page.text = " ".join(" ".join(page.words).replace("\xa0", " ").split())
-    return page
-
-
-def score(at_s, accuracy, cohorts):
-    some = dict.fromkeys(("accuracy", "worst10", "best10"), accuracy)
-    return {"event": "score", "at_s": at_s, "participations": int(at_s), "nbytes": 10, **some, "cohorts": cohorts}
-
-
-def verdict(cohort, number, statistic, children=None, reason="no split: 3 members < 20"):
-    when = {"event": "verdict", "cohort": cohort, "round": number, "at_s": 60.0 * number, "split": children is not None}
-    facts = when | {"statistic": statistic, "threshold": 0.85, "reason": reason}
-    return facts | ({"children": children} if children else {})
-
-
-def a_round(cohort, clients):
-    invited = {"invited": len(clients) + 3, "stragglers": 2, "dropouts": 1}
-    return {
-        "event": "round",
-        "cohort": cohort,
-        "number": 0,
-        "started_s": 0.0,
-        "at_s": 1.0,
-        "clients": clients,
-        **invited,
-    }
-
-
-def last(cohorts, accuracy, group=-1):
-    """group: everybody's planted group; None: the cohort's index."""
-    n = len(accuracy)
-    home = [i % len(cohorts) for i in range(n)]
-    groups = home if group is None else [group] * n
-    table = {"cohorts": cohorts, "home": home, "accuracy": accuracy, "visits": [0] + [3] * (n - 1), "group": groups}
-    return {"event": "clients", "ids": list(range(n)), **table}
-
-
-def begin(name="digits"):
-    return {"event": "run", "name": name, "horae": "1.2.3", "seed": 7, "clients": 20, "participants": 5}
-
-
-def end(reason="budget spent"):
-    cost = {"participations": 30, "nbytes_up": 2_000_000, "nbytes_down": 3_000_000, "flops": 5, "client_s": 90.0}
-    return {"event": "end", "reason": reason, "ledger": {"straggler": cost, "train": cost}}
-
-
-def write(directory, events, **summary):
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-    accuracy = summary.get("accuracy")
-    table = {"name": "digits", "clustering": "auxo", "cohorts": 1, "rounds": 2, "participations": 30}
-    table |= {"accuracy_worst10": accuracy, "adjusted_rand_index": None, "simulated_s": 12_000.0}
-    table |= {"bytes_up": 4_000_000, "bytes_down": 6_000_000, **summary}
-    (directory / "summary.json").write_text(json.dumps(table))
-    (directory / "experiment.toml").write_text(f'name = "{EVIL}"\n')
 
 
 def a_single_model(directory, accuracy, worst=0.5):
@@ -139,7 +42,9 @@ def test_a_split_is_told_with_its_gain_and_its_reason(split):
         "seed 7",
     ):
         assert words in page.text
-    assert page.attributes.count(("role", "img")) == 6
+    assert page.attributes.count(("class", "total")) == 1 and "together 60 4.0 MB 6.0 MB 10 FLOP 3 min" in page.text
+    # accuracy against three things, the statistic, the clients, who is where: each for wide and for narrow screens
+    assert page.attributes.count(("role", "img")) == 2 * 6
 
 
 def test_a_loss_is_told_as_plainly(split):

@@ -59,7 +59,14 @@ def test_differences_too_small_to_show_have_no_direction():
 
 
 def test_a_table_escapes_and_sums_up():
-    html = tables.table(("what", "<n>"), [("a & b", "1.5 MB"), ("sum", "no such thing")], "A 'caption'", total=True)
+    rows = [("a & b", "1.5 MB", "<never>"), ("sum", "2.0 MB", "no such thing, and a reason that needs room")]
+    html = tables.table(("what", "<n>", "why"), rows, "A 'caption'", total=True)
     assert "a &amp; b" in html and '<th scope="col">&lt;n&gt;</th>' in html
-    assert "<td>1.5&nbsp;MB</td>" in html and '<td class="words">no such thing</td>' in html
+    assert "<td>1.5&nbsp;MB</td>" in html and '<td class="words">&lt;never&gt;</td>' in html
+    assert '<th scope="col" class="words">why</th>' in html and '<td class="words long">no such thing' in html
     assert html.count('class="total"') == 1 and 'aria-label="A &#x27;caption&#x27;"' in html
+
+
+def test_a_table_of_words_sets_figures_as_words_too():
+    html = tables.table(("field", "1", "2"), [("seed", "3", "4")], "Fields", words=True)
+    assert '<td class="words">3</td><td class="words">4</td>' in html

@@ -66,7 +66,7 @@ def test_every_field_of_the_summary_is_described(small_run):
     row = next(line for line in page.splitlines() if line.startswith("| `baseline`"))
     assert [name for name in small_run.summary["baseline"] if f"`{name}`" not in row] == []
     other = json.loads((small_run.directory / "baseline" / "summary.json").read_text(encoding="utf-8"))
-    assert small_run.summary.keys() - other.keys() == {"run_wall_s", "directory", "baseline", "gain"}
+    assert small_run.summary.keys() - other.keys() == {"run_wall_s", "baseline", "gain"}
 
 
 def test_the_embedded_populations_and_generators_are_described():

@@ -1,44 +1,46 @@
-"""An experiment file and the objects it names: the one file that knows every family.
+"""An experiment file and the objects it names.
 
 Each table of the file is a family; its `name` is the member and its other keys are the fields of the member's
-dataclass.
+dataclass (`families.py` makes it). What cannot be carried out is refused here, before any work.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import importlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from horae import algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors
-from horae.engines.costs import COSTS
+from horae import clustering
+from horae.checks import AGES_S, affordable, check_batches, check_budget, check_name, check_pace, check_people
 from horae.engines.simulation import Pace, World
-from horae.errors import ConfigError, did_you_mean, require
+from horae.errors import ConfigError, brief, did_you_mean, one_line, require
+from horae.families import FAMILIES, component, find, fit, made, name_of, plain
 from horae.federate import Budget
 from horae.population import Population
 from horae.settings import changed, convert
-from horae.training import MODELS, Trainer, Training, initial
+from horae.training import Trainer, Training, check_module, initial
 from horae.types import Plan
 
-FAMILIES: dict[str, Mapping[str, Any]] = {
-    "population": population.POPULATIONS,
-    "devices": population.DEVICES,
-    "availability": population.AVAILABILITY,
-    "model": MODELS,
-    "algorithm": algorithms.ALGORITHMS,
-    "selector": selectors.SELECTORS,
-    "clustering": clustering.CLUSTERING,
-    "pruning": pruning.PRUNING,
-    "alignment": alignment.ALIGNMENT,
-    "channels": channels.CHANNELS,
-    "data_plane": data_planes.DATA_PLANES,
-    "cost": COSTS,
-}
+__all__ = [
+    "DEFAULTS",
+    "FAMILIES",
+    "NUMBERS",
+    "TABLES",
+    "Experiment",
+    "Given",
+    "Scoring",
+    "component",
+    "find",
+    "load",
+    "name_of",
+]
+
+MOST, MOST_INVITED = 10**9, 1000  # participants of a round; and how many times as many are invited
+LONGEST = 2**20  # bytes of an experiment file
 DEMO = Path(__file__).with_name("demo.toml")
 DEFAULTS = {
     "population": "digits-rotated",
@@ -115,16 +117,16 @@ class Experiment:
     parts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        require(bool(self.name) and "/" not in self.name, "name", "be a word without '/'", self.name)
+        check_name(self.name)
         require(self.seed >= 0, "seed", "be >= 0", self.seed)
-        require(self.participants >= 1, "participants", "be >= 1", self.participants)
-        require(self.overcommit >= 1, "overcommit", "be >= 1", self.overcommit)
-        require(self.deadline_s > 0, "deadline_s", "be > 0", self.deadline_s)
+        for key, most in (("participants", MOST), ("overcommit", MOST_INVITED), ("deadline_s", AGES_S)):
+            value = getattr(self, key)
+            require(value >= 1, key, "be >= 1", value)
+            require(value <= most, key, f"be <= {most:,.0f}", value, "lower it")
         known = ("none", *clustering.CLUSTERING)
         require(self.baseline in known, "baseline", f"be one of {', '.join(known)}", self.baseline)
-        limits = [n for n in dataclasses.astuple(self.budget) if n > 0]
-        one = "name exactly one positive limit: participations, simulated_s or bytes"
-        require(len(limits) == 1 and min(dataclasses.astuple(self.budget)) >= 0, "budget", one, _plain(self.budget))
+        check_budget(self.budget)
+        check_pace(self.engine)
 
     @property
     def clustered(self) -> str:
@@ -145,21 +147,25 @@ class Experiment:
         """The same experiment with some parts or tables given as objects."""
         for key in objects:
             if key not in (*TABLES, *FAMILIES):
-                raise ConfigError(f"the experiment has no {key!r}; {did_you_mean(key, (*TABLES, *FAMILIES))}")
+                raise ConfigError(f"the experiment has no {brief(key, 40)}; {did_you_mean(key, (*TABLES, *FAMILIES))}")
         tables = {key: value for key, value in objects.items() if key in TABLES}
-        parts = {key: value for key, value in objects.items() if key in FAMILIES}
+        for key, value in tables.items():
+            require(isinstance(value, TABLES[key]), key, f"be a {TABLES[key].__name__}", type(value).__name__)
+        parts = {key: fit(key, value, type(value).__name__) for key, value in objects.items() if key in FAMILIES}
+        if "channels" in parts:
+            parts["channels"] = (parts["channels"],)
         return dataclasses.replace(self, **tables, parts={**self.parts, **parts})
 
     def table(self) -> dict[str, Any]:
         """The fully resolved experiment as plain data: what `experiment.toml` holds."""
         out: dict[str, Any] = {key: getattr(self, key) for key in NUMBERS}
-        out |= {key: _plain(getattr(self, key)) for key in TABLES}
+        out |= {key: plain(getattr(self, key)) for key in TABLES}
         out["budget"] = {key: value for key, value in out["budget"].items() if value}
         for family, part in self.parts.items():
             if family == "channels":
-                out[family] = [{"name": name_of(family, p), **_plain(p)} for p in part]
+                out[family] = [{"name": name_of(family, p), **plain(p)} for p in part]
             else:
-                out[family] = {"name": name_of(family, part), **_plain(part)}
+                out[family] = {"name": name_of(family, part), **plain(part)}
         return out
 
     def plan(self) -> Plan:
@@ -181,21 +187,27 @@ class Experiment:
             deadline_s=self.deadline_s,
         )
 
-    def world(self, data_root: Path | None = None, people: Population | None = None, module: Any = None) -> World:
-        """Clients, devices, hours and trainer. people, module: given from Python instead of by name."""
-        people = people or self.parts["population"].build(self.seed, data_root)
-        remedy = "lower participants or raise population.clients"
-        require(
-            self.participants <= people.clients,
-            "participants",
-            f"be <= {people.clients} clients",
-            self.participants,
-            remedy,
-        )
+    def world(
+        self, data_root: Path | None = None, people: Population | None = None, module: Any = None, workers: int = 1
+    ) -> World:
+        """Clients, devices, hours and trainer. people, module: given from Python instead of by name. workers: processes
+        that train.
+        """
+        people = people or self._people(data_root)
+        check_people(people, self.parts["clustering"], self.baseline, self.participants)
+        check_batches(self.training, people.train.sizes, self.participants)
         if module is None:
-            module = initial(self.parts["model"], people.shape, people.classes, self.seed)
-        trainer = Trainer(module, self.training, people.x, people.y, self.seed)
+            with affordable("model", "make it smaller"):
+                module = initial(self.parts["model"], people.shape, people.classes, self.seed)
+        check_module(module, people.shape, people.classes)
+        trainer = Trainer(module, self.training, people.x, people.y, self.seed, workers)
         return World(people, self.parts["devices"], self.parts["availability"], trainer, self.parts["cost"])
+
+    def _people(self, data_root: Path | None) -> Population:
+        with affordable("population", "lower population.clients"):
+            people = self.parts["population"].build(self.seed, data_root)
+        require(isinstance(people, Population), "population", "build a horae.Population", type(people).__name__)
+        return people  # type: ignore[no-any-return]
 
 
 def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[str, Any] | None = None) -> Experiment:
@@ -204,16 +216,16 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     Errors: ConfigError for an unreadable file, an unknown key or name, a wrong type, a value out of range.
     """
     table = dict(source) if isinstance(source, Mapping) else _read(source)
-    if any(key.startswith("budget.") for key in changes or {}):
+    if any(str(key).startswith("budget.") for key in changes or {}):
         table["budget"] = {}  # a limit that is set takes the place of the one there was
     table = changed(table, changes or {})
     known = (*NUMBERS, *TABLES, *FAMILIES)
     for key in table:
         if key not in known:
-            raise ConfigError(f"the experiment has no {key!r}; {did_you_mean(key, known)}")
+            raise ConfigError(f"the experiment has no {brief(key, 40)}; {did_you_mean(key, known)}")
     hints = get_type_hints(Experiment)
     numbers = {key: convert(table.get(key, default), hints[key], key) for key, default in NUMBERS.items()}
-    tables = {key: _fields(cls, _table(table, key), key) for key, cls in TABLES.items()}
+    tables = {key: made(cls, _table(table, key), key) for key, cls in TABLES.items()}
     parts: dict[str, Any] = {f: component(f, _table(table, f), default) for f, default in DEFAULTS.items()}
     listed = table.get("channels", [])
     whole = isinstance(listed, list) and all(isinstance(entry, Mapping) for entry in listed)
@@ -224,71 +236,27 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     return Experiment(**numbers, **tables, parts=parts)
 
 
-def component(family: str, table: Mapping[str, Any], default: str | None = None) -> Any:
-    """One member of a family, from its table: `name` and the fields of its dataclass; `name = "package.module:Class"`
-    is somebody else's.
-    """
-    name = table.get("name", default)
-    require(isinstance(name, str), f"{family}.name", "be a word", name)
-    cls = find(family, str(name))
-    return _fields(cls, {key: value for key, value in table.items() if key != "name"}, family, str(name))
-
-
-def find(family: str, name: str) -> Any:
-    """The class behind a name."""
-    if name in FAMILIES[family]:
-        return FAMILIES[family][name]
-    if ":" not in name:
-        raise ConfigError(f"{family}.name: there is no {name!r}; {did_you_mean(name, FAMILIES[family])}")
-    where, _, what = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(where), what)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise ConfigError(f"{family}.name: cannot import {name!r} ({error}); check the module path") from None
-    require(isinstance(found, type) and is_dataclass(found), f"{family}.name", "name a dataclass", name)
-    return found
-
-
-def name_of(family: str, part: Any) -> str:
-    """The name under which a component is found."""
-    for name, cls in FAMILIES[family].items():
-        if type(part) is cls:
-            return name
-    return f"{type(part).__module__}:{type(part).__qualname__}"
-
-
-def _fields(cls: Any, table: Mapping[str, Any], family: str, name: str = "") -> Any:
-    hints = get_type_hints(cls)
-    known = [f.name for f in fields(cls) if f.init]
-    for key in table:
-        if key not in known:
-            raise ConfigError(f"{f'{family} {name!r}' if name else family} has no {key!r}; {did_you_mean(key, known)}")
-    return cls(**{key: convert(value, hints[key], f"{family}.{key}") for key, value in table.items()})
-
-
 def _read(source: str | Path | None) -> dict[str, Any]:
     if source is None or source == "demo":
         source = DEMO
+    name = brief(str(source), 120)
     try:
-        return tomllib.loads(Path(source).read_text(encoding="utf-8"))
+        with Path(source).open("rb") as file:
+            data = file.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise ConfigError(f"{name} is longer than any experiment file, {LONGEST:,} bytes; check the path")
+        return tomllib.loads(data.decode("utf-8-sig"))
     except FileNotFoundError:
-        raise ConfigError(
-            f"there is no experiment file {str(source)!r}; check the path, or leave it out for the demo"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {str(source)!r}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{str(source)!r} is not TOML: {error}") from None
+        raise ConfigError(f"there is no experiment file {name}; check the path, or leave it out for the demo") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}; is it an experiment file?") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {name}: it is no UTF-8 ({one_line(error, 100)}); save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:  # no TOML, or numbers and brackets that no reader can take
+        raise ConfigError(f"{name} is not TOML: {one_line(error, 120)}") from None
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = table.get(key, {})
     require(isinstance(value, Mapping), key, f"be a table ([{key}])", value)
     return dict(value)
-
-
-def _plain(part: Any) -> dict[str, Any]:
-    if not is_dataclass(part):
-        return {}
-    shown = [f for f in fields(part) if f.init]
-    return {f.name: list(v) if isinstance(v := getattr(part, f.name), tuple) else v for f in shown}

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from horae.errors import require
+from horae.errors import ConfigError, brief, one_line, require
+
+_HUGE = 2**63  # TOML promises no more, nor do int64 and JSON's readers
+_HALF = re.compile("[\ud800-\udfff]")  # half a character: what a shell makes of bytes that are no UTF-8
+_DEEPEST = 8  # a dotted key of more parts names nothing
 
 
 def convert(value: Any, hint: Any, field: str) -> Any:
     """The value as the annotated type; ConfigError if it is something else. An integer is a number, true is not."""
     if get_origin(hint) is Literal:
-        choices = ", ".join(map(repr, get_args(hint)))
-        require(value in get_args(hint), field, f"be one of {choices}", value)
+        choices = get_args(hint)
+        known = type(value) in map(type, choices) and value in choices
+        require(known, field, f"be one of {', '.join(map(repr, choices))}", value)
         return value
     if get_origin(hint) is tuple:
         require(isinstance(value, list | tuple), field, "be a list", value)
         return tuple(convert(item, get_args(hint)[0], field) for item in value)
     if hint is float and type(value) is int:
+        require(abs(value) < _HUGE, field, "lie between -2^63 and 2^63", value)
         return float(value)
     words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     require(type(value) is hint, field, f"be {words.get(hint, hint)}", value)
     require(hint is not float or math.isfinite(value), field, "be a finite number", value)
+    require(hint is not int or abs(value) < _HUGE, field, "lie between -2^63 and 2^63", value)
+    require(hint is not str or not _HALF.search(value), field, "be a text that can be written to a file", value)
     return value
 
 
@@ -36,12 +45,18 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key.strip(), tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
         return key.strip(), value.strip()
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets a thousand deep
+        raise ConfigError(
+            f"--set {one_line(key, 40)} should have a value that can be read, got {brief(value)}"
+        ) from None
 
 
 def changed(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The table after dotted changes such as {"clustering.gamma": 0.3}; a changed `name` comes first."""
-    for key, value in sorted(changes.items(), key=lambda change: not change[0].endswith(".name")):
-        table = _set(table, key.split("."), value)
+    for key, value in sorted(changes.items(), key=lambda change: not str(change[0]).endswith(".name")):
+        parts = str(key).split(".")
+        require(len(parts) <= _DEEPEST, "a change", "name a field, like clustering.gamma", key)
+        table = _set(table, parts, value)
     return dict(table)
 
 
@@ -55,6 +70,29 @@ def dumps(table: Mapping[str, Any]) -> str:
             for entry in value:
                 lines += ["", f"[[{key}]]", *(f"{k} = {_toml(v)}" for k, v in entry.items())]
     return "\n".join(lines) + "\n"
+
+
+def flat(table: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, by dotted keys.
+
+    >>> flat({"seed": 0, "training": {"lr": 0.1}})
+    {'seed': 0, 'training.lr': 0.1}
+    """
+    if not isinstance(table, Mapping):
+        return {prefix: table}
+    inner = (flat(value, f"{prefix}.{name}".lstrip(".")) for name, value in table.items())
+    return {key: item for part in inner for key, item in part.items()}
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Dotted keys whose values differ, with both values; None where there is no such key.
+
+    >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+    [('a.b', 1, 3)]
+    """
+    mine, theirs = flat(one), flat(other)
+    keys = dict.fromkeys([*mine, *theirs])
+    return [(key, mine.get(key), theirs.get(key)) for key in keys if mine.get(key) != theirs.get(key)]
 
 
 def _set(table: Mapping[str, Any], keys: list[str], value: Any) -> dict[str, Any]:

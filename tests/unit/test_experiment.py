@@ -208,9 +208,12 @@ def test_two_plans_do_not_share_a_data_plane():
         ({"seed": -1}, "seed should be >= 0, got -1"),
         ({"participants": 0}, "participants should be >= 1, got 0"),
         ({"overcommit": 0.9}, "overcommit should be >= 1, got 0.9"),
-        ({"deadline_s": 0}, "deadline_s should be > 0, got 0.0"),
-        ({"name": "a/b"}, "name should be a word without '/', got 'a/b'"),
-        ({"name": ""}, "name should be a word without '/', got ''"),
+        ({"deadline_s": 0}, "deadline_s should be >= 1, got 0.0"),
+        (
+            {"name": "a/b"},
+            "name should be fit for a directory: without slashes, unprintable letters, a leading dot, or",
+        ),
+        ({"name": ""}, "name should be fit for a directory: "),
         ({"baseline": "fedavg"}, "baseline should be one of none, single, oracle, auxo, got 'fedavg'"),
         ({"budget": {"participations": 5, "bytes": 5}}, "budget should name exactly one positive limit"),
         ({"budget": {}}, "budget should name exactly one positive limit: participations, simulated_s or bytes, got"),
@@ -231,8 +234,14 @@ def test_two_plans_do_not_share_a_data_plane():
             {"model": {"name": "horae.training:MODELS"}},
             "model.name should name a dataclass, got 'horae.training:MODELS'",
         ),
-        ({"model": {"name": "nowhere.at_all:Net"}}, "model.name: cannot import 'nowhere.at_all:Net' (No module named"),
-        ({"model": {"name": "horae.training:Nett"}}, "model.name: cannot import 'horae.training:Nett' (module"),
+        (
+            {"model": {"name": "nowhere.at_all:Net"}},
+            "model.name: cannot import 'nowhere.at_all:Net' (ModuleNotFoundError: No module named",
+        ),
+        (
+            {"model": {"name": "horae.training:Nett"}},
+            "model.name: cannot import 'horae.training:Nett' (AttributeError: module",
+        ),
     ],
 )
 def test_a_mistake_is_named_in_one_line(table, message):
@@ -260,6 +269,59 @@ def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "latin").write_bytes(b'name = "\xe9"')
     with pytest.raises(ConfigError, match="cannot read"):
         load(tmp_path / "latin")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'name = "\xe9"', "it is no UTF-8 ('utf-8' codec can't decode byte 0xe9 in position 8"),
+        ("seed = 3".encode("utf-16"), "it is no UTF-8"),
+        (b"seed = 3\0", "' is not TOML: "),
+        (b"seed = " + b"9" * 5000, "' is not TOML: Exceeds the limit"),
+        (b"seed = " + b"[" * 5000, "' is not TOML: maximum recursion depth"),
+        (b"seed = 1\nseed = 2", "' is not TOML: Cannot overwrite a value"),
+        (b"seed = 0x" + b"f" * 5000, "seed should lie between -2^63 and 2^63, got a int that cannot be written"),
+        (b"#" * 2**21, "' is longer than any experiment file, 1,048,576 bytes; check the path"),
+        (b"training = 3", "training should be a table ([training]), got 3"),
+        (b"[channels]\nname = 'plain'", "channels should be a list of tables ([[channels]]), got {'name': 'plain'}"),
+        (b"seed = 1979-05-27", "seed should be a whole number, got datetime.date(1979, 5, 27)"),
+    ],
+)
+def test_a_file_that_is_no_experiment_is_refused_in_one_line(data, message, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_bytes(data)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    words = str(caught.value)
+    assert message in words
+    assert words.isprintable()
+    assert len(words) < 300
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"# nothing\n", b"\xef\xbb\xbfseed = 0\n"])
+def test_an_empty_file_and_a_byte_order_mark_are_fine(data, tmp_path):
+    (tmp_path / "mine.toml").write_bytes(data)
+    assert load(tmp_path / "mine.toml") == load({})
+    assert load("/dev/null") == load({})
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (".", "cannot read '.': Is a directory; is it an experiment file?"),
+        ("/dev/zero", "'/dev/zero' is longer than any experiment file, 1,048,576 bytes; check the path"),
+        ("x" * 5000, "cannot read 'xxx"),
+        ("a\0b", "'a\\x00b' is not TOML: embedded null byte"),
+        ("loop", "cannot read 'loop': Too many levels of symbolic links"),
+        ("none/of/these.toml", "there is no experiment file 'none/of/these.toml'; check the path"),
+    ],
+)
+def test_what_is_no_file_is_refused_in_one_line(path, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value).startswith(message)
 
 
 def test_what_is_not_toml_is_named(tmp_path):

@@ -24,7 +24,7 @@ class FedAvg:
     lr: float = 1.0
 
     def __post_init__(self) -> None:
-        require(self.lr > 0, "algorithm.lr", "be > 0", self.lr)
+        require(0 < self.lr <= 1000, "algorithm.lr", "be > 0 and <= 1000", self.lr)
 
     def init(self, params: Floats) -> None:
         """No state."""

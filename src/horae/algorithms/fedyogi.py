@@ -38,10 +38,10 @@ class FedYogi:
     tau: float = 1e-3
 
     def __post_init__(self) -> None:
-        require(self.lr > 0, "algorithm.lr", "be > 0", self.lr)
+        require(0 < self.lr <= 1000, "algorithm.lr", "be > 0 and <= 1000", self.lr)
         require(0 <= self.beta1 < 1, "algorithm.beta1", "be in [0, 1)", self.beta1)
         require(0 <= self.beta2 < 1, "algorithm.beta2", "be in [0, 1)", self.beta2)
-        require(self.tau > 0, "algorithm.tau", "be > 0", self.tau)
+        require(1e-9 <= self.tau <= 1000, "algorithm.tau", "be >= 1e-9 and <= 1000", self.tau)
 
     def init(self, params: Floats) -> Moments:
         """m = 0, v = τ²."""

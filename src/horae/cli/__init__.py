@@ -8,9 +8,8 @@ from typing import NoReturn
 
 import typer
 
-from horae.cli import catalogue
-from horae.cli.run import run
-from horae.errors import HoraeError
+from horae.cli import catalogue, compare, diff, report, run
+from horae.errors import HoraeError, Stopped
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,7 +20,10 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Populations: what there is, and what is in it.")
 
-app.command()(run)
+app.command()(run.run)
+app.command()(compare.compare)
+app.command()(report.report)
+app.command()(diff.diff)
 app.command("list")(catalogue.list_)
 app.command()(catalogue.show)
 app.command()(catalogue.cite)
@@ -35,6 +37,8 @@ def main() -> None:
     """The `horae` command: a user's mistake is one line on stderr and exit code 2."""
     try:
         code = app(standalone_mode=False)
+    except Stopped as why:
+        _fail(str(why), 130)
     except HoraeError as error:
         _fail(str(error), 2)
     except typer.Abort:  # what typer makes of Ctrl-C

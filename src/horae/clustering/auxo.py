@@ -72,8 +72,8 @@ class Auxo:
     def __post_init__(self) -> None:
         require(0 < self.gamma <= 1, "clustering.gamma", "be in (0, 1]", self.gamma)
         require(0 <= self.epsilon < 1, "clustering.epsilon", "be in [0, 1)", self.epsilon)
-        require(self.k_max >= 2, "clustering.k_max", "be >= 2", self.k_max)
-        require(self.max_cohorts >= 1, "clustering.max_cohorts", "be >= 1", self.max_cohorts)
+        require(2 <= self.k_max <= 255, "clustering.k_max", "be >= 2 and <= 255", self.k_max)
+        require(1 <= self.max_cohorts <= 4096, "clustering.max_cohorts", "be >= 1 and <= 4096", self.max_cohorts)
         require(0 < self.threshold <= 1, "clustering.threshold", "be in (0, 1]", self.threshold)
         require(0 <= self.drop < 1, "clustering.drop", "be in [0, 1)", self.drop)
         require(0 < self.pull <= 1, "clustering.pull", "be in (0, 1]", self.pull)

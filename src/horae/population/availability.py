@@ -15,7 +15,7 @@ from horae.errors import require
 from horae.pure.streams import uniforms
 from horae.types import Bools, Doubles, Ints
 
-DAY_S = 86_400.0
+DAY_S, AGES_S = 86_400.0, 1e10
 _WALK = 200  # slots that `until` looks ahead at most
 _HALF_CELL = 2.0**-54  # uniforms() lies on a grid of 2^-53 that holds 0: the middle of each cell has a finite quantile
 
@@ -68,12 +68,12 @@ class SyntheticAvailability:
     def __post_init__(self) -> None:
         require(0 < self.mean < 1, "availability.mean", "be in (0, 1)", self.mean)
         require(0 < self.concentration < np.inf, "availability.concentration", "be > 0", self.concentration)
-        require(1 <= self.session_s < np.inf, "availability.session_s", "be >= 1", self.session_s)
+        require(1 <= self.session_s <= AGES_S, "availability.session_s", "be >= 1 and <= 1e10", self.session_s)
         require(0 <= self.session_sd <= 3, "availability.session_sd", "be in [0, 3]", self.session_sd)
         require(0 <= self.daily <= 1, "availability.daily", "be in [0, 1]", self.daily)
         require(0 <= self.phase_spread_h <= 24, "availability.phase_spread_h", "be in [0, 24]", self.phase_spread_h)
         require(0 <= self.late_share <= 1, "availability.late_share", "be in [0, 1]", self.late_share)
-        require(0 <= self.late_after_s < np.inf, "availability.late_after_s", "be >= 0", self.late_after_s)
+        require(0 <= self.late_after_s <= AGES_S, "availability.late_after_s", "be >= 0 and <= 1e10", self.late_after_s)
 
     def online(self, clients: Ints, at_s: float, seed: int) -> Bools:
         """Who is online at that second, `(clients,)`."""

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from horae.errors import DataError
+from horae.errors import DataError, one_line
 from horae.pure.streams import stream
 from horae.types import UNKNOWN, Floats, Ints
+
+MOST_CLASSES = 100_000  # every client's mix of labels is counted
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Population:
         demand(len(self.x) == len(self.y), "y", f"have {len(self.x)} labels, one per row of x", len(self.y))
         demand(len(self.test) == n, "test", f"have {n} rows, one per client", len(self.test))
         demand(len(self.groups) == n, "groups", f"have {n} entries, one per client", len(self.groups))
+        demand(bool((self.groups >= UNKNOWN).all()), "groups", "be >= 0, or -1 where unknown", _span(self.groups))
+        demand(
+            self.classes <= MOST_CLASSES, "y", f"hold at most {MOST_CLASSES:,} labels", self.classes, "renumber them"
+        )
+        demand(min(self.shape, default=0) >= 1, "x", "hold samples of one number at least", self.shape, "reshape it")
         demand(bool(np.isfinite(self.x).all()), "x", "be finite", "nan or inf", "drop or fill these samples")
         for field, held in (("train", self.train.indices), ("test", self.test.indices)):
             demand(_within(held, len(self.x)), field, f"hold rows in [0, {len(self.x)})", _span(held))
@@ -172,16 +179,17 @@ class Population:
 def demand(ok: bool, field: str, should: str, got: object, remedy: str = "") -> None:
     """Refuse data in one line that names the field, what it should be, what it is, and what to do: raises DataError."""
     if not ok:
-        raise DataError(f"population {field} should {should}, got {got}" + (f"; {remedy}" if remedy else ""))
+        raise DataError(f"population {field} should {should}, got {one_line(got)}" + (f"; {remedy}" if remedy else ""))
 
 
 def _samples(i: int, pair: tuple[ArrayLike, ArrayLike]) -> tuple[Floats, Ints]:
     field = f"clients[{i}]"
     demand(isinstance(pair, tuple | list) and len(pair) == 2, field, "be a pair (x, y)", type(pair).__name__)
     try:
-        x, y = np.asarray(pair[0], np.float32), np.asarray(pair[1])
+        with np.errstate(over="ignore"):  # what is too large for float32 is refused with the infinite
+            x, y = np.asarray(pair[0], np.float32), np.asarray(pair[1])
     except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"population {field} should be arrays of numbers, got {error}") from error
+        raise DataError(f"population {field} should be arrays of numbers, got {one_line(error)}") from error
     demand(x.ndim >= 1 and y.ndim == 1, field, "be x (n, ...) and y (n,)", f"{x.shape} and {y.shape}")
     demand(len(x) == len(y), field, "have as many samples as labels", f"{len(x)} and {len(y)}")
     demand(len(y) > 0, field, "hold a sample", 0, "drop this client")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import pathlib
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from horae.errors import DataError
+from horae.errors import DataError, one_line
 from horae.types import Floats, Ints
 
 FORM_STARTS = (0, 130, 256, 386, 516, 646, 776, 905, 1029, 1157, 1287, 1415, 1545, 1667, 1797)
@@ -67,9 +66,9 @@ def mnist_writers(data_root: pathlib.Path | None) -> Writers:
 def missing_writers(data_root: pathlib.Path | None) -> str | None:
     """Why `mnist_writers` would fail, in one line, or None if its file is there."""
     path = _writers_path(data_root)
-    if path.is_file():
+    if _is_file(path):
         return None
-    return f"{path} is missing; put it there, or name its directory with --data-root or HORAE_DATA"
+    return f"{one_line(path)} is missing; put it there, or name its directory with --data-root or HORAE_DATA"
 
 
 def split_images(n: int, test_fraction: float, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -80,17 +79,35 @@ def split_images(n: int, test_fraction: float, rng: np.random.Generator) -> tupl
 
 
 def _writers_path(data_root: pathlib.Path | None) -> pathlib.Path:
-    root = data_root or os.environ.get("HORAE_DATA") or pathlib.Path.home() / ".cache" / "horae"
-    return pathlib.Path(root).expanduser() / "mnist_writers.npz"
+    try:
+        root = data_root or os.environ.get("HORAE_DATA") or pathlib.Path.home() / ".cache" / "horae"
+        return pathlib.Path(root).expanduser() / "mnist_writers.npz"
+    except RuntimeError as error:  # ~somebody, and there is no such person
+        raise DataError(f"{error}; name the directory of the data with --data-root or HORAE_DATA") from None
+
+
+def _is_file(path: pathlib.Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # behind a door that is closed to us
+        return False
 
 
 @functools.lru_cache(maxsize=1)
 def _read_writers(path: pathlib.Path) -> Writers:
+    remedy = "fetch it again"
     try:
         with np.load(path) as file:
             x, *rest = (file[key] for key in ("x", "y", "writer", "hsf"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} should hold x, y, writer and hsf, got {error}; fetch it again") from error
+    except Exception as error:  # numpy, zipfile and zlib each have their own words for a broken file
+        raise DataError(f"{path} should hold x, y, writer and hsf, got {one_line(error, 120)}; {remedy}") from error
+    images = x.ndim == 3 and x.shape[1:] == (28, 28) and x.dtype == np.uint8 and len(x) > 0
+    whole = all(array.shape == x.shape[:1] and array.dtype.kind in "iu" for array in rest)
+    if not images or not whole:
+        found = one_line([f"{array.dtype} {array.shape}" for array in (x, *rest)], 120)
+        raise DataError(
+            f"{path} should hold images (n, 28, 28) of bytes and n whole numbers each, got {found}; {remedy}"
+        )
     y, writer, hsf = (array.astype(np.int64) for array in rest)
     _freeze(x, y, writer, hsf)
     return Writers(x, y, writer, hsf)

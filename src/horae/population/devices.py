@@ -56,8 +56,9 @@ class UniformDevices:
 
 
 def _check_medians(ms_per_sample: float, kbps: float) -> None:
-    require(0 < ms_per_sample < np.inf, "devices.ms_per_sample", "be > 0", ms_per_sample)
-    require(0 < kbps < np.inf, "devices.kbps", "be > 0", kbps)
+    for field, value in (("devices.ms_per_sample", ms_per_sample), ("devices.kbps", kbps)):
+        require(value > 0, field, "be > 0", value)
+        require(1e-6 <= value <= 1e9, field, "lie between 1e-6 and 1e9", value)
 
 
 def _log_normal(median: float, sd: float, seed: int, purpose: str, clients: Ints) -> Doubles:

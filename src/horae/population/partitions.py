@@ -141,4 +141,5 @@ def _held(q: Doubles, prior: Doubles) -> Doubles:
 
 def _fits(each: int, pool: Ints) -> None:
     should = f"leave each client at most {pool.size} samples, the pool of its group"
-    require(each <= pool.size, "population.images_per_client", should, each, "lower it")
+    remedy = "lower it" if pool.size else "lower it or population.test_fraction"
+    require(each <= pool.size, "population.images_per_client", should, each, remedy)

@@ -13,7 +13,8 @@ from horae.population.partitions import deal_groups
 from horae.pure.streams import stream
 from horae.types import Floats, Ints
 
-CLASSES = 10
+CLASSES, IMAGES = 10, 1797
+MOST_CLIENTS, MOST_GROUPS = 10_000_000, 1000  # beyond these memory ends: a group has its own copy of the images
 REUSE = (
     "Images are split into train and test before clients are formed; within either part several clients may hold one."
 )
@@ -24,16 +25,23 @@ CITATION = "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits. U
 def check(clients: int, images_per_client: int, test_fraction: float) -> None:
     """Refuse numbers that make no population: raises ConfigError."""
     require(clients >= 1, "population.clients", "be >= 1", clients, "raise it")
-    require(images_per_client >= 1, "population.images_per_client", "be >= 1", images_per_client, "raise it")
+    require(clients <= MOST_CLIENTS, "population.clients", f"be <= {MOST_CLIENTS:,}", clients, "lower it")
+    field, should = "population.images_per_client", f"be <= {IMAGES:,}, the images there are"
+    require(images_per_client >= 1, field, "be >= 1", images_per_client, "raise it")
+    require(images_per_client <= IMAGES, field, should, images_per_client, "lower it")
     require(0 <= test_fraction < 1, "population.test_fraction", "be in [0, 1)", test_fraction)
 
 
-def check_sizes(sizes: Sequence[int], clients: int, n_groups: int) -> None:
-    """Refuse group sizes that do not share out all clients among all groups: raises ConfigError. None given is fine."""
+def check_groups(field: str, n_groups: int, sizes: Sequence[int], clients: int) -> None:
+    """Refuse group sizes that do not share out all clients among all groups: raises ConfigError. None given is fine.
+
+    field: the one that says how many groups there are.
+    """
+    require(n_groups <= MOST_GROUPS, field, f"make at most {MOST_GROUPS} groups", n_groups, "make fewer")
     if not sizes:
         return
     field = "population.group_sizes"
-    require(len(sizes) == n_groups, field, f"have {n_groups} entries, one per group", list(sizes))
+    require(len(sizes) == n_groups, field, f"have {n_groups} entries, one per group", list(sizes), "leave it out")
     require(min(sizes) >= 1, field, "be >= 1 each", list(sizes))
     require(sum(sizes) == clients, field, f"sum to population.clients, {clients}", sum(sizes), "change either")
 

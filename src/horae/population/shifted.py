@@ -14,7 +14,7 @@ import numpy as np
 from horae.errors import require
 from horae.population import datasets, shifts
 from horae.population.base import Population
-from horae.population.recipes import CLASSES, REUSE, assemble, check, check_sizes, dealt, plant, split
+from horae.population.recipes import CLASSES, REUSE, assemble, check, check_groups, dealt, plant, split
 from horae.pure.streams import stream
 from horae.types import Floats, Ints
 
@@ -37,7 +37,7 @@ class DigitsRotated:
         check(self.clients, self.images_per_client, self.test_fraction)
         require(len(self.degrees) >= 1, "population.degrees", "name at least one angle", self.degrees)
         require(bool(np.isfinite(self.degrees).all()), "population.degrees", "be finite", self.degrees)
-        check_sizes(self.group_sizes, self.clients, len(self.degrees))
+        check_groups("population.degrees", len(self.degrees), self.group_sizes, self.clients)
 
     def missing(self, data_root: pathlib.Path | None) -> str | None:
         """None: the data come with scikit-learn."""
@@ -69,7 +69,7 @@ class DigitsPermuted:
     def __post_init__(self) -> None:
         check(self.clients, self.images_per_client, self.test_fraction)
         require(self.n_groups >= 1, "population.n_groups", "be >= 1", self.n_groups, "raise it")
-        check_sizes(self.group_sizes, self.clients, self.n_groups)
+        check_groups("population.n_groups", self.n_groups, self.group_sizes, self.clients)
 
     def missing(self, data_root: pathlib.Path | None) -> str | None:
         """None: the data come with scikit-learn."""

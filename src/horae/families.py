@@ -1,0 +1,116 @@
+"""The families and their members: from a table in an experiment file to an object, and back to its name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from horae import algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors, types
+from horae.engines.costs import COSTS
+from horae.errors import ConfigError, HoraeError, brief, did_you_mean, one_line, require
+from horae.settings import convert
+from horae.training import MODELS
+
+FAMILIES: dict[str, Mapping[str, Any]] = {
+    "population": population.POPULATIONS,
+    "devices": population.DEVICES,
+    "availability": population.AVAILABILITY,
+    "model": MODELS,
+    "algorithm": algorithms.ALGORITHMS,
+    "selector": selectors.SELECTORS,
+    "clustering": clustering.CLUSTERING,
+    "pruning": pruning.PRUNING,
+    "alignment": alignment.ALIGNMENT,
+    "channels": channels.CHANNELS,
+    "data_plane": data_planes.DATA_PLANES,
+    "cost": COSTS,
+}
+
+
+def _verbs(protocol: type) -> tuple[str, ...]:
+    return tuple(name for name, item in vars(protocol).items() if callable(item) and not name.startswith("_"))
+
+
+PROMISES: dict[str, tuple[str, ...]] = {
+    "population": ("build",),
+    "devices": _verbs(types.Devices),
+    "availability": _verbs(types.Availability),
+    "model": ("build",),
+    "algorithm": _verbs(types.Algorithm),
+    "selector": _verbs(types.Selector),
+    "clustering": _verbs(types.Clustering),
+    "pruning": _verbs(types.Pruning),
+    "alignment": _verbs(types.Alignment),
+    "channels": _verbs(types.Channel),
+    "data_plane": _verbs(types.DataPlane),
+    "cost": ("seconds",),
+}  # what a member must be able to do
+
+
+def component(family: str, table: Mapping[str, Any], default: str | None = None) -> Any:
+    """One member of a family, from its table: `name` and the fields of its dataclass; `name = "package.module:Class"`
+    is somebody else's.
+    """
+    name = table.get("name", default)
+    require(isinstance(name, str), f"{family}.name", "be a word", name)
+    cls = find(family, str(name))
+    return made(cls, {key: value for key, value in table.items() if key != "name"}, family, str(name))
+
+
+def find(family: str, name: str) -> Any:
+    """The class behind a name."""
+    if name in FAMILIES[family]:
+        return FAMILIES[family][name]
+    if ":" not in name:
+        raise ConfigError(f"{family}.name: there is no {brief(name, 40)}; {did_you_mean(name, FAMILIES[family])}")
+    where, _, what = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(where), what)
+    except Exception as error:  # whatever somebody else's module says while it is imported
+        why = one_line(f"{type(error).__name__}: {error}", 120)
+        raise ConfigError(f"{family}.name: cannot import {brief(name)} ({why}); check the module path") from None
+    require(isinstance(found, type) and is_dataclass(found), f"{family}.name", "name a dataclass", name)
+    return fit(family, found, name)
+
+
+def fit(family: str, member: Any, name: str) -> Any:
+    """The same class or object. Errors: ConfigError if it cannot do what members of the family do."""
+    missing = [verb for verb in PROMISES[family] if not callable(getattr(member, verb, None))]
+    require(not missing, family, f"have the methods {', '.join(PROMISES[family])}", name, "see docs/extending.md")
+    return member
+
+
+def name_of(family: str, part: Any) -> str:
+    """The name under which a component is found."""
+    for name, cls in FAMILIES[family].items():
+        if type(part) is cls:
+            return name
+    return f"{type(part).__module__}:{type(part).__qualname__}"
+
+
+def made(cls: Any, table: Mapping[str, Any], family: str, name: str = "") -> Any:
+    """An instance of a dataclass from a table of its fields. Errors: ConfigError."""
+    title = f"{family} {brief(name, 40)}" if name else family
+    try:
+        hints = get_type_hints(cls)
+        known = [f.name for f in fields(cls) if f.init]
+        for key in table:
+            if key not in known:
+                raise ConfigError(f"{title} has no {brief(key, 40)}; {did_you_mean(key, known)}")
+        return cls(**{key: convert(value, hints[key], f"{family}.{key}") for key, value in table.items()})
+    except HoraeError:
+        raise
+    except Exception as error:
+        if ":" not in name:  # one of ours: a defect
+            raise
+        raise ConfigError(f"{title} cannot be made: {one_line(error)}") from None
+
+
+def plain(part: Any) -> dict[str, Any]:
+    """A component's fields as plain data."""
+    if not is_dataclass(part):
+        return {}
+    shown = [f for f in fields(part) if f.init]
+    return {f.name: list(v) if isinstance(v := getattr(part, f.name), tuple) else v for f in shown}

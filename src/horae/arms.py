@@ -155,7 +155,7 @@ def _opening(experiment: Experiment, world: World) -> dict[str, Any]:
 
 def _identity(experiment: Experiment, world: World) -> dict[str, Any]:
     """What must be the same for a run to go on: the experiment, the clients' data, the first model."""
-    return {**experiment.table(), "data": _fingerprints(world)}
+    return {**experiment.table(), "data": _fingerprints(world), "trainer": world.trainer.path_name}
 
 
 def _fingerprints(world: World) -> dict[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -170,7 +171,7 @@ class Updates:
     def norms(self) -> Doubles:
         """The L2 norm of each update, `(clients,)`; not finite where an update is not, or is absurdly large."""
         with np.errstate(over="ignore", invalid="ignore"):
-            norms: Doubles = np.linalg.norm(self.rows, axis=1).astype(np.float64)
+            norms: Doubles = np.sqrt(np.einsum("qp,qp->q", self.rows, self.rows)).astype(np.float64)
         return norms
 
     def only(self, rows: Bools) -> Updates:
@@ -180,17 +181,17 @@ class Updates:
     def sketch(self, dims: int) -> Floats:
         """The updates in at most `dims` coordinates, inner products kept on average: `(clients, min(params, dims))`.
 
-        Few parameters come back as they are; more are folded by a fixed count sketch (every coordinate is added, with a
-        fixed random sign, to one of `dims` buckets), so that all rounds of a run share one space.
+        Few parameters come back as they are. More are folded: coordinate i is added, with a fixed random sign, to
+        i mod dims. That reads every update once, and all rounds of a run share one space.
         """
         params = self.rows.shape[1]
         if params <= dims:
             return self.rows
-        rng = np.random.default_rng(np.random.SeedSequence(params, spawn_key=(dims,)))
-        order = rng.permutation(params)
-        signs = rng.choice(np.array([-1.0, 1.0], np.float32), params)
-        edges = np.linspace(0, params, dims, endpoint=False).astype(np.int64)
-        folded: Floats = np.add.reduceat(self.rows[:, order] * signs, edges, axis=1)
+        signs, whole = _signs(params, dims), params // dims * dims
+        folded: Floats = np.empty((len(self.rows), dims), np.float32)
+        for row, out in zip(self.rows, folded, strict=True):
+            np.einsum("kj,kj->j", row[:whole].reshape(-1, dims), signs[:whole].reshape(-1, dims), out=out)
+        folded[:, : params - whole] += self.rows[:, whole:] * signs[whole:]
         return folded
 
     def along(self, ways: Floats) -> Floats:
@@ -206,6 +207,12 @@ class Updates:
     def columns(self, part: slice) -> Floats:
         """A slice of coordinates of every update, `(clients, width)`."""
         return self.rows[:, part]
+
+
+@lru_cache(maxsize=4)
+def _signs(params: int, dims: int) -> Floats:
+    rng = np.random.default_rng(np.random.SeedSequence(params, spawn_key=(dims,)))
+    return rng.choice(np.array([-1.0, 1.0], np.float32), params)
 
 
 @dataclass(frozen=True)

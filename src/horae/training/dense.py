@@ -8,42 +8,14 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from horae.training.descent import Descent
 from horae.training.layout import Layout
 from horae.training.plan import Batches, Training
-from horae.training.work import Trained, Work
-from horae.types import Ints
-
-
-@dataclass(frozen=True)
-class Affine:
-    """One linear layer: the names of its tensors, and whether a ReLU follows."""
-
-    weight: str
-    bias: str | None
-    relu: bool
-
-
-def affine_stack(module: nn.Module, shape: tuple[int, ...]) -> tuple[Affine, ...] | None:
-    """The module as linear layers with ReLUs, or None if it holds anything else (or shares or freezes a layer)."""
-    if not isinstance(module, nn.Sequential) or len(set(module)) < len(module):
-        return None
-    if any(not p.requires_grad for p in module.parameters()):
-        return None
-    layers: list[Affine] = []
-    flat = len(shape) == 1
-    for name, layer in module.named_children():
-        if type(layer) is nn.Linear and flat:
-            layers.append(Affine(f"{name}.weight", None if layer.bias is None else f"{name}.bias", relu=False))
-        elif type(layer) is nn.ReLU and layers:
-            layers[-1] = Affine(layers[-1].weight, layers[-1].bias, relu=True)
-        elif type(layer) is nn.Flatten and (layer.start_dim, layer.end_dim) == (1, -1):
-            flat = True
-        else:
-            return None
-    return tuple(layers) or None
+from horae.training.stack import Affine
+from horae.training.work import Work
+from horae.types import Doubles, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -68,15 +40,14 @@ class Dense:
         return self.training.chunk
 
     @torch.inference_mode()
-    def train(self, work: Work, plan: Batches) -> Trained:
-        """Train everybody; plan: with rows of the dataset."""
-        q, processed = len(work.clients), plan.counts.sum(axis=1)
-        updates, sums = np.empty((q, self.layout.size), np.float32), np.empty(q)
+    def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
+        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
+        q, sums = len(work.clients), np.empty(len(work.clients))
         steps = (plan.counts > 0).sum(axis=1)
         for first in range(0, q, self.training.chunk):
             rows = first + np.argsort(-steps[first : first + self.training.chunk], kind="stable")
             updates[rows], sums[rows] = self._train_chunk(work, plan, rows)
-        return Trained(updates, np.repeat(work.buffers[None], q, 0), sums / np.maximum(processed, 1), processed)
+        return np.repeat(work.buffers[None], q, 0), sums
 
     def _train_chunk(self, work: Work, plan: Batches, rows: Ints) -> tuple[Tensor, Tensor]:
         """Updates `(clients, P)` and summed losses `(clients,)` of the clients at `rows`."""

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from horae.training.dense import affine_stack
+from horae.training.stack import affine_stack
 
 
 def forward_flops(module: nn.Module, shape: tuple[int, ...]) -> int:

@@ -14,7 +14,8 @@ from horae.pure.streams import stream
 from horae.training.descent import Descent
 from horae.training.layout import Layout
 from horae.training.plan import Batches, Training
-from horae.training.work import Trained, Work
+from horae.training.work import Work
+from horae.types import Doubles, Floats
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,9 @@ class Lean:
     name = "lean"
     grain = 1  # every client is trained by itself
 
-    def train(self, work: Work, plan: Batches) -> Trained:
-        """Train everybody; plan: with rows of the dataset."""
-        q, processed = len(work.clients), plan.counts.sum(axis=1)
-        updates, sums = np.empty((q, self.layout.size), np.float32), np.empty(q)
+    def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
+        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
+        q, sums = len(work.clients), np.empty(len(work.clients))
         buffers = np.repeat(work.buffers[None], q, 0)
         self.module.train()
         with torch.random.fork_rng(devices=[]):
@@ -47,7 +47,7 @@ class Lean:
                 key = stream(self.seed, "layers", work.round, int(work.clients[row]))
                 torch.default_generator.manual_seed(int(key.integers(2**63)))
                 updates[row], sums[row] = self._train_client(work, plan, row, torch.from_numpy(buffers[row]))
-        return Trained(updates, buffers, sums / np.maximum(processed, 1), processed)
+        return buffers, sums
 
     def _train_client(self, work: Work, plan: Batches, row: int, buffers: Tensor) -> tuple[Tensor, float]:
         """The update `(P,)` and summed loss of one client; its buffers are changed in place."""

@@ -16,6 +16,7 @@ from horae.types import Floats, Ints
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["constant", "step", "exponential", "cosine"]
 Scaling = Literal["none", "linear"]
+PathName = Literal["auto", "native", "span", "dense", "lean"]
 
 # A sample's draw is numbered by round, epoch and position: 24, 16 and 24 bits.
 _ROUND, _EPOCH = np.uint64(40), np.uint64(24)
@@ -31,7 +32,8 @@ class Training:
     optimizer: with fresh state each round. schedule, decay, decay_every (rounds), total_rounds, min_lr: see `lr_at`.
     steps: of at most `batch` samples; epochs > 0 replaces them. lr_scaling: "linear" lets the loop scale lr with a
     cohort's share of the participants. chunk: clients that train in lock-step; it shapes the sums, and so belongs to
-    the experiment and not to the machine. threads: torch's.
+    the experiment and not to the machine. threads: torch's. path: how the same arithmetic is done; auto is the quickest
+    that the model and the machine allow.
     """
 
     optimizer: Optimizer = "sgd"
@@ -49,6 +51,7 @@ class Training:
     lr_scaling: Scaling = "none"
     chunk: int = 16
     threads: int = 1
+    path: PathName = "auto"
 
     def __post_init__(self) -> None:
         self._check_words()
@@ -91,7 +94,12 @@ class Training:
         return self.epochs * sizes if self.epochs else self.steps * np.minimum(self.batch, sizes)
 
     def _check_words(self) -> None:
-        for field, kind in (("optimizer", Optimizer), ("schedule", Schedule), ("lr_scaling", Scaling)):
+        for field, kind in (
+            ("optimizer", Optimizer),
+            ("schedule", Schedule),
+            ("lr_scaling", Scaling),
+            ("path", PathName),
+        ):
             word, known = getattr(self, field), get_args(kind)
             require(
                 word in known,

@@ -11,23 +11,30 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from horae.training.dense import Dense, affine_stack
+from horae.errors import require
+from horae.training.arena import Arena
+from horae.training.dense import Dense
 from horae.training.flops import forward_flops
 from horae.training.layout import Layout
 from horae.training.lean import Lean
+from horae.training.native import MOST_LAYERS, Native, compiled
 from horae.training.plan import Training, batches
-from horae.training.pool import Pool
+from horae.training.pool import Path, Pool
+from horae.training.span import Span
+from horae.training.stack import affine_stack
 from horae.training.work import Trained, Work
 from horae.types import Doubles, Floats, Ints
 
 TEST_BLOCK = 8192  # samples tested at once
+SPAN_FLOATS = 2**13  # a linear model of fewer weights is trained as quickly weight by weight
 LOCKSTEP_FLOATS = 2**25  # a chunk's weights beyond this (128 MiB) train one client at a time
 
 
 class Trainer:
     """Trains and tests models of one architecture on one data set; the same work gives the same bits.
 
-    path_name: "dense" (clients in lock-step) or "lean" (one after the other), chosen from module and chunk size alone.
+    path_name: "native" (compiled), "span" or "dense" (clients in lock-step), or "lean" (any module): see docs/decisions
+    0010.
     workers: processes that share a round's clients; they change no bit, and `close` ends them.
     n_params, initial_params `(P,)`, initial_buffers `(B,)`: of the module as given. flops_per_sample: forward.
     """
@@ -39,8 +46,8 @@ class Trainer:
         self.module = copy.deepcopy(module)
         self._x, self._y = _tensor(x, np.float32), _tensor(y, np.int64)
         self._params, self._buffers = Layout.of_params(self.module), Layout.of_buffers(self.module)
-        path = self._choose_path(x.shape[1:])
-        self._path = path if workers == 1 else Pool(path, workers, training.threads)
+        self._path, self._arena = self._choose_path(x.shape[1:]), Arena(shared=workers > 1)
+        self._pool = None if workers == 1 else Pool(self._path, workers, training.threads, self._arena)
         self.path_name, self.n_params = self._path.name, self._params.size
         self.initial_params, self.initial_buffers = self._params.flatten(module), self._buffers.flatten(module)
         self.flops_per_sample = forward_flops(self.module, x.shape[1:])
@@ -49,12 +56,19 @@ class Trainer:
         """Every client's local training, from the same start."""
         sizes = np.array([len(rows) for rows in work.rows], np.int64)
         plan = batches(self.training, sizes, work.clients, self.seed, work.round)
-        return self._path.train(work, plan.of_dataset(work.rows))
+        updates, name = self._arena.take(len(sizes), self.n_params)
+        processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
+        if self._pool is None:
+            buffers, sums = self._path.train(work, index, updates)
+        else:
+            buffers, sums = self._pool.train(work, index, updates, name)
+        return Trained(updates, buffers, sums / np.maximum(processed, 1), processed)
 
     def close(self) -> None:
         """End the workers, if there are any; another round would start them again."""
-        if isinstance(self._path, Pool):
-            self._path.close()
+        if self._pool is not None:
+            self._pool.close()
+        self._arena.close()
 
     @torch.inference_mode()
     def evaluate(self, params: Floats, buffers: Floats, rows: Sequence[Ints]) -> tuple[Ints, Ints, Doubles]:
@@ -82,11 +96,28 @@ class Trainer:
             loss[block] = cross_entropy(logits, labels, reduction="none")
         return right.numpy(), loss.numpy()
 
-    def _choose_path(self, shape: tuple[int, ...]) -> Dense | Lean:
-        stack = affine_stack(self.module, shape)
-        if stack and self.training.chunk * self._params.size <= LOCKSTEP_FLOATS:
-            return Dense(stack, self._params, self.training, self._x.flatten(1), self._y)
-        return Lean(self.module, self._params, self._buffers, self.training, self._x, self._y, self.seed)
+    def _choose_path(self, shape: tuple[int, ...]) -> Path:
+        """The quickest path that can train this module, or the one that [training] names."""
+        wanted, stack = self.training.path, affine_stack(self.module, shape)
+        lean = Lean(self.module, self._params, self._buffers, self.training, self._x, self._y, self.seed)
+        if wanted == "lean" or stack is None:
+            self._insist(wanted in ("auto", "lean"), "the model is no stack of linear layers; use lean or auto")
+            return lean
+        flat = self._x.flatten(1)
+        dense = Dense(stack, self._params, self.training, flat, self._y)
+        fits = len(stack) <= MOST_LAYERS and not stack[-1].relu
+        if wanted in ("auto", "native") and fits and compiled() is not None:
+            return Native.of(stack, self._params, self.training, flat, self._y)
+        self._insist(wanted != "native", "there is no C compiler, or the stack is too deep or ends in a ReLU; use auto")
+        linear = len(stack) == 1 and not stack[0].relu
+        if linear and (wanted == "span" or (wanted == "auto" and self._params.size >= SPAN_FLOATS)):
+            return Span(dense)
+        self._insist(wanted != "span", "the model is more than one linear layer; use auto")
+        small = self.training.chunk * self._params.size <= LOCKSTEP_FLOATS
+        return dense if small or wanted == "dense" else lean
+
+    def _insist(self, ok: bool, remedy: str) -> None:
+        require(ok, "training.path", "suit model and machine", self.training.path, remedy)
 
 
 def _tensor(array: np.ndarray, dtype: type) -> Tensor:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +35,9 @@ class Work:
         drift = self.correction.drift
         own = drift if drift is None or drift.ndim == 1 else drift[clients]
         correction = replace(self.correction, drift=own)
-        return replace(self, clients=self.clients[clients], rows=self.rows[clients], correction=correction)
+        return replace(
+            self, clients=self.clients[clients], rows=self.rows[clients] if self.rows else [], correction=correction
+        )
 
     def start(self) -> Tensor:
         """The weights every client starts from, `(P,)`: dropped ones are zero. A copy."""
@@ -58,9 +58,3 @@ class Trained:
     buffers: Floats
     losses: Doubles
     processed: Ints
-
-    @classmethod
-    def joined(cls, parts: Sequence[Trained]) -> Trained:
-        """Parts of a round, one after the other."""
-        names = ("updates", "buffers", "losses", "processed")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

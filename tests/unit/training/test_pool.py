@@ -13,6 +13,7 @@ from torch import nn
 
 from horae.errors import RunError
 from horae.training import Trainer, Training, Work
+from horae.training.native import compiled
 from horae.training.pool import _cuts
 from horae.types import Correction
 
@@ -25,12 +26,12 @@ def module(kind):
     return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
 
 
-def trainer(kind, workers=1):
+def trainer(kind):
     rng = np.random.default_rng(0)
     nn.init.normal_((made := module(kind))[0].weight, generator=None)
     x, y = rng.normal(size=(400, 6)).astype(np.float32), rng.integers(0, 3, 400)
     with np.errstate(all="ignore"):
-        return made, Trainer(made, Training(steps=3, batch=4, chunk=8), x, y, 0, workers)
+        return made, Trainer(made, Training(steps=3, batch=4, chunk=8, path=kind), x, y, 0)
 
 
 def work(trainer):
@@ -57,7 +58,7 @@ def many_of(alone, kind, workers):
     return Trainer(alone.module, alone.training, alone._x.numpy(), alone._y.numpy(), alone.seed, workers)
 
 
-@pytest.mark.parametrize("kind", ["dense", "lean"])
+@pytest.mark.parametrize("kind", ["dense", "lean", *(["native"] if compiled() else [])])
 def test_workers_change_no_bit_also_when_they_are_killed(kind):
     _, alone = trainer(kind)
     assert alone.path_name == kind
@@ -65,20 +66,20 @@ def test_workers_change_no_bit_also_when_they_are_killed(kind):
     many = many_of(alone, kind, 2)
     try:
         same(many.train(work(many)), wanted)
-        before = set(many._path._executor._processes)
+        before = set(many._pool._executor._processes)
         for worker in before:
             os.kill(worker, signal.SIGKILL)
         same(many.train(work(many)), wanted)
-        assert before.isdisjoint(many._path._executor._processes)
+        assert before.isdisjoint(many._pool._executor._processes)
     finally:
         many.close()
-    assert many._path._executor is None
+    assert many._pool._executor is None
 
 
 def test_workers_that_keep_dying_are_given_up(monkeypatch):
     _, alone = trainer("dense")
     many = many_of(alone, "dense", 2)
-    monkeypatch.setattr(many._path, "_attempt", lambda parts: {})
+    monkeypatch.setattr(many._pool, "_attempt", lambda parts: {})
     with pytest.raises(RunError, match="2 workers keep dying"):
         many.train(work(many))
 
@@ -114,9 +115,9 @@ from torch import nn
 from horae.training import Trainer, Training, Work
 if __name__ == "__main__":
     x, y = np.zeros((8, 2), np.float32), np.zeros(8, np.int64)
-    made = Trainer(nn.Linear(2, 2), Training(steps=1, batch=2, chunk=1), x, y, 0, 2)
+    made = Trainer(nn.Linear(2, 2), Training(steps=1, batch=2, chunk=1, path="lean"), x, y, 0, 2)
     made.train(Work(made.initial_params, made.initial_buffers, np.arange(2), [np.arange(4), np.arange(4, 8)], 0))
-    print(*made._path._executor._processes, flush=True)
+    print(*made._pool._executor._processes, flush=True)
     os.kill(os.getpid(), 9)
 """
     file = tmp_path / "main.py"

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from horae.errors import ConfigError
 from horae.training import Cnn, Logistic, Mlp, Trainer, Training, Work, initial
-from horae.training.dense import affine_stack
+from horae.training.native import compiled
+from horae.training.stack import affine_stack
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
@@ -178,7 +180,23 @@ def test_what_the_fast_path_takes():
 
 def test_stacks_too_large_for_lock_step_train_one_by_one(monkeypatch):
     monkeypatch.setattr("horae.training.trainer.LOCKSTEP_FLOATS", 100)
+    monkeypatch.setattr("horae.training.trainer.compiled", lambda: None)
     assert trainer().path_name == "lean"
+
+
+def test_the_quickest_path_is_taken_and_a_named_one_is_insisted_on(monkeypatch):
+    tall = np.zeros((20, 2000), np.float32)
+    linear = initial(Logistic(), (2000,), 6, 0)
+    if compiled():
+        assert trainer().path_name == trainer(linear, x=tall).path_name == "native"
+    monkeypatch.setattr("horae.training.trainer.compiled", lambda: None)
+    assert (trainer().path_name, trainer(linear, x=tall).path_name) == ("dense", "span")
+    assert trainer(initial(Logistic(), X.shape[1:], 3, 0)).path_name == "dense"  # as quick for a small one
+    for path in ("span", "native"):
+        with pytest.raises(ConfigError, match=r"training.path should suit model and machine"):
+            trainer(training=Training(path=path))
+    with pytest.raises(ConfigError, match="is no stack of linear layers"):
+        trainer(nn.Sequential(nn.Linear(4, 3), nn.Tanh()), Training(path="dense"))
 
 
 def test_a_stack_without_biases_and_with_a_last_relu():

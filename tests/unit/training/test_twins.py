@@ -1,4 +1,4 @@
-"""Three ways to train, one result: the readable twin, the lock-step path and the path for any module.
+"""Several ways to train, one result: the readable twin and every path there is.
 
 Tolerance: float32 sums in another order, rtol 1e-4 and atol 1e-5, on updates of size 0.01 to 1.
 """
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from horae.training import Cnn, Logistic, Mlp, Trainer, Training, Work, initial
-from horae.training.lean import Lean
+from horae.training.native import compiled
 from horae.training.reference import train_one
 from horae.types import Correction
 
@@ -50,12 +50,10 @@ def works(draw, n_params):
     }
 
 
-def as_lean(trainer: Trainer) -> Trainer:
-    path = Lean(
-        trainer.module, trainer._params, trainer._buffers, trainer.training, trainer._x, trainer._y, trainer.seed
-    )
-    trainer._path = path
-    return trainer
+def paths_of(model):
+    """Every path that can train the model here."""
+    names = ["dense", "lean", *(["native"] if compiled() else []), *(["span"] if isinstance(model, Logistic) else [])]
+    return {name: name for name in names}
 
 
 def assert_alike(one, other):
@@ -68,11 +66,13 @@ def assert_alike(one, other):
 @given(models, st.one_of(trainings, adams), st.data())
 def test_all_paths_train_alike(model, training, data):
     module = initial(model, SHAPE, CLASSES, SEED)
-    trainer = Trainer(module, training, X, Y, SEED)
-    work = Work(trainer.initial_params, trainer.initial_buffers, **data.draw(works(trainer.n_params)))
-    assert trainer.path_name == "dense"
-    dense, lean = trainer.train(work), as_lean(trainer).train(work)
-    assert_alike(dense, lean)
+    trainers = {name: Trainer(module, replace(training, path=name), X, Y, SEED) for name in paths_of(model)}
+    assert {name: trainer.path_name for name, trainer in trainers.items()} == paths_of(model)
+    dense = trainers.pop("dense")
+    work = Work(dense.initial_params, dense.initial_buffers, **data.draw(works(dense.n_params)))
+    dense = dense.train(work)
+    for trainer in trainers.values():
+        assert_alike(trainer.train(work), dense)
     for row in range(len(work.clients)):
         twin = train_one(module, training, work, row, X, Y, SEED)
         np.testing.assert_allclose(dense.updates[row], twin.updates[0], rtol=1e-4, atol=1e-5)
@@ -83,15 +83,17 @@ def test_all_paths_train_alike(model, training, data):
 @settings(deadline=None, max_examples=25, derandomize=True)
 @given(models, st.one_of(trainings, adams), st.data())
 def test_dropped_weights_are_zero_and_stay_zero(model, training, data):
-    trainer = Trainer(initial(model, SHAPE, CLASSES, SEED), training, X, Y, SEED)
-    asked = data.draw(works(trainer.n_params))
-    keep = np.random.default_rng(0).random(trainer.n_params) < 0.5
-    masked = Work(trainer.initial_params, trainer.initial_buffers, **{**asked, "keep": keep})
+    module = initial(model, SHAPE, CLASSES, SEED)
+    trainers = [Trainer(module, replace(training, path=name), X, Y, SEED) for name in paths_of(model)]
+    start, buffers, n_params = trainers[0].initial_params, trainers[0].initial_buffers, trainers[0].n_params
+    asked = data.draw(works(n_params))
+    keep = np.random.default_rng(0).random(n_params) < 0.5
+    masked = Work(start, buffers, **{**asked, "keep": keep})
     already = replace(masked, params=np.where(keep, masked.params, np.float32(0)))
-    for path in (trainer, as_lean(trainer)):
-        updates = path.train(masked).updates
+    for trainer in trainers:
+        updates = trainer.train(masked).updates
         assert (updates[:, ~keep] == 0).all()
-        np.testing.assert_array_equal(updates, path.train(already).updates)
+        np.testing.assert_array_equal(updates, trainer.train(already).updates)
 
 
 @pytest.mark.parametrize("model", [Mlp((6,)), Cnn(channels=(4,), groups=2)])

@@ -1,0 +1,249 @@
+"""The path for logistic regression and perceptrons where there is a C compiler: `kernel.c`, compiled once per machine.
+
+A client's weights stay in the processor's cache from its first step to its last, and the weights are changed while
+their gradient is summed: there is nothing left to wait for but arithmetic.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.nn.functional import pad
+
+from horae.training.descent import BETA1, BETA2, EPSILON
+from horae.training.layout import Layout
+from horae.training.plan import Batches, Training
+from horae.training.stack import Affine
+from horae.training.work import Work
+from horae.types import Doubles, Floats
+
+SOURCE = Path(__file__).with_name("kernel.c")
+LANES, ROWS, MOST_LAYERS = 16, 4, 32
+FLAGS = (  # the best that the compiler takes
+    ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast"),
+    ("-O3", "-march=native", "-ffp-contract=fast"),
+    ("-O3",),
+)
+
+
+class _Layer(ctypes.Structure):
+    _fields_ = (
+        ("inputs", ctypes.c_int64), ("outputs", ctypes.c_int64), ("relu", ctypes.c_int64), ("bias?", ctypes.c_int64),
+        ("in_pad", ctypes.c_int64), ("out_pad", ctypes.c_int64), ("weight", ctypes.c_int64), ("bias", ctypes.c_int64),
+    )  # fmt: skip
+
+
+class _Rule(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_float) for name in ["lr", "momentum", "weight_decay", "prox", "beta1", "beta2", "epsilon"]),
+        ("adam", ctypes.c_int32),
+    )
+
+
+class _Data(ctypes.Structure):
+    _fields_ = (
+        ("x", ctypes.c_void_p), ("y", ctypes.c_void_p), ("stride", ctypes.c_int64), ("steps", ctypes.c_int64),
+        ("batch", ctypes.c_int64), ("zeros", ctypes.c_void_p),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Where a stack's weights lie in the kernel: rows of whole vectors, one per output, then the bias."""
+
+    layers: tuple[tuple[int, ...], ...]  # the kernel's `layer`, field by field
+    size: int
+    places: tuple[
+        tuple[slice, slice, tuple[int, int, int]], ...
+    ]  # in the flat vector, in the kernel, and how it lies there
+
+    @classmethod
+    def of(cls, stack: tuple[Affine, ...], layout: Layout) -> Padding:
+        """The places of this stack's weights."""
+        slots = {slot.name: slot for slot in layout.slots}
+        layers, places, size = [], [], 0
+        for affine in stack:
+            weight = slots[affine.weight]
+            out, inputs = weight.shape
+            in_pad, out_pad, rows = (-(-n // m) * m for n, m in ((inputs, LANES), (out, LANES), (out, ROWS)))
+            at, bias = size, size + rows * in_pad
+            size = bias + out_pad
+            places.append((_part(weight.start, out * inputs), _part(at, out * in_pad), (out, in_pad, inputs)))
+            if affine.bias:
+                places.append((_part(slots[affine.bias].start, out), _part(bias, out), (1, out, out)))
+            layers.append((inputs, out, int(affine.relu), int(affine.bias is not None), in_pad, out_pad, at, bias))
+        return cls(tuple(layers), size, tuple(places))
+
+    @property
+    def width(self) -> int:
+        """The padded width of a sample."""
+        return self.layers[0][4]
+
+    def into(self, vector: np.ndarray[Any, Any]) -> Floats:
+        """A flat vector `(P,)` in the kernel's layout."""
+        padded = np.zeros(self.size, np.float32)
+        for here, there, (rows, width, columns) in self.places:
+            padded[there].reshape(rows, width)[:, :columns] = vector[here].reshape(rows, columns)
+        return padded
+
+
+@dataclass(frozen=True)
+class Native:
+    """Clients one after the other in C. Honours momentum, weight decay, Adam, corrections and submodels.
+
+    x `(samples, padding.width)`, y `(samples,)`.
+    """
+
+    padding: Padding
+    training: Training
+    x: Tensor
+    y: Tensor
+
+    name = "native"
+    grain = 1  # every client is trained by itself
+
+    @classmethod
+    def of(cls, stack: tuple[Affine, ...], layout: Layout, training: Training, x: Tensor, y: Tensor) -> Native:
+        """For samples `(samples, inputs)`, which are copied if their rows are not whole vectors."""
+        padding = Padding.of(stack, layout)
+        if x.shape[1] != padding.width:
+            x = pad(x, (0, padding.width - x.shape[1]))
+        return cls(padding, training, x.contiguous(), y)
+
+    def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
+        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
+        kernel = compiled()
+        assert kernel is not None  # whoever chose this path has looked
+        clients, steps, batch = plan.index.shape
+        size, full, depth = self.padding.size, -(-batch // ROWS) * ROWS, len(self.padding.layers)
+        layers = _layers(self.padding.layers)
+        start, keep, drift = self._bent(work)
+        zeros, losses = np.zeros(self.padding.width, np.float32), np.zeros(clients)
+        data = _Data(self.x.data_ptr(), self.y.data_ptr(), self.x.shape[1], steps, batch, _at(zeros))
+        scratch = np.zeros(size + kernel.scratch_size(layers, depth, size, batch), np.float32)
+        rows, labels, shares = np.zeros(depth * full, np.uintp), np.zeros(full, np.int64), np.zeros(full, np.float32)
+        columns = [np.ascontiguousarray(column) for column in (plan.index, plan.weight, plan.counts)]
+        kernel.train(
+            layers, depth, size, _at(start), ctypes.byref(data), ctypes.byref(self._rule(work)), _at(drift),
+            0 if drift is None or len(drift) == 1 else size, _at(keep), *map(_at, columns), clients, _at(scratch),
+            _at(rows), _at(labels), _at(shares), _at(updates), updates.shape[1], _at(losses),
+        )  # fmt: skip
+        return np.repeat(work.buffers[None], clients, 0), losses
+
+    def _bent(self, work: Work) -> tuple[Floats, Floats | None, Floats | None]:
+        """Start, living weights and drift in the kernel's layout."""
+        into, drift = self.padding.into, work.correction.drift
+        keep = None if work.keep is None else into(work.keep.astype(np.float32))
+        padded = None if drift is None else np.stack([into(row) for row in np.atleast_2d(drift)])
+        return into(work.start().numpy()), keep, padded
+
+    def _rule(self, work: Work) -> _Rule:
+        t, lr = self.training, self.training.lr_at(work.round) * work.lr_scale
+        adam = t.optimizer == "adam"
+        return _Rule(lr, t.momentum, t.weight_decay, work.correction.prox, BETA1, BETA2, EPSILON, adam)
+
+
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """The kernel, compiled if it was not yet; None where there is no compiler, or where it is not to be trusted."""
+    library = _load(_cached())
+    return library if library is not None and _agrees(library) else None
+
+
+def _cached() -> Path | None:
+    """The compiled file. Its name tells source, compiler and processor, so that a shared home serves many machines."""
+    compiler = shutil.which(os.environ.get("CC") or "cc")
+    if compiler is None:
+        return None
+    facts = (SOURCE.read_bytes(), _output(compiler, "--version"), _processor(), repr(FLAGS).encode())
+    name = f"kernel-{hashlib.blake2b(b'|'.join(facts), digest_size=12).hexdigest()}.so"
+    file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "horae" / "kernels" / name
+    return file if file.exists() or _compile(compiler, file) else None
+
+
+def _compile(compiler: str, file: Path) -> bool:
+    """Whether it worked, with the first flags that the compiler takes."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            made = Path(folder) / file.name
+            for flags in FLAGS:
+                words = [compiler, *flags, "-shared", "-fPIC", "-o", str(made), str(SOURCE), "-lm"]
+                if subprocess.run(words, capture_output=True, timeout=120).returncode == 0:
+                    os.replace(made, file)
+                    return True
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return False
+
+
+def _load(file: Path | None) -> ctypes.CDLL | None:
+    if file is None:
+        return None
+    try:
+        library = ctypes.CDLL(str(file))
+    except OSError:
+        return None
+    array, number = ctypes.c_void_p, ctypes.c_int64
+    library.scratch_size.argtypes, library.scratch_size.restype = (array, number, number, number), number
+    head = (array, number, number, array, array, array, array, number)
+    library.train.argtypes = (*head, array, array, array, array, number, *[array] * 5, number, array)
+    library.train.restype = None
+    return library
+
+
+def _agrees(library: ctypes.CDLL) -> bool:
+    """A compiler may be wrong: one step of one client on a model whose gradient is known."""
+    layers, size = _layers(((3, 2, 0, 0, 16, 16, 0, 64),)), 80
+    start, x, updates, losses = (np.zeros(n, np.float32) for n in (size, 16, 6, 2))
+    x[:3] = (1.0, 2.0, -1.0)
+    index, weight, counts = np.zeros(1, np.int64), np.ones(1, np.float32), np.ones(1, np.int64)
+    zeros, scratch = np.zeros(16, np.float32), np.zeros(4096, np.float32)
+    rows, labels, shares = np.zeros(4, np.uintp), np.zeros(4, np.int64), np.zeros(4, np.float32)
+    y = np.ones(1, np.int64)
+    data, rule = _Data(_at(x), _at(y), 16, 1, 1, _at(zeros)), _Rule(1.0, 0.0, 0.0, 0.0, BETA1, BETA2, EPSILON, 0)
+    library.train(
+        layers, 1, size, _at(start), ctypes.byref(data), ctypes.byref(rule), None, 0, None, _at(index), _at(weight),
+        _at(counts), 1, _at(scratch), _at(rows), _at(labels), _at(shares), _at(updates), 6, _at(losses),
+    )  # fmt: skip
+    return bool(np.allclose(updates, [-0.5, -1.0, 0.5, 0.5, 1.0, -0.5], atol=1e-6))
+
+
+def _layers(rows: tuple[tuple[int, ...], ...]) -> ctypes.Array[_Layer]:
+    return (_Layer * len(rows))(*(_Layer(*row) for row in rows))
+
+
+def _at(array: np.ndarray[Any, Any] | None) -> int | None:
+    return None if array is None else array.ctypes.data
+
+
+def _part(start: int, size: int) -> slice:
+    return slice(start, start + size)
+
+
+def _output(*words: str) -> bytes:
+    try:
+        return subprocess.run(words, capture_output=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return b""
+
+
+def _processor() -> bytes:
+    """What the compiler's "native" means here."""
+    try:
+        lines = Path("/proc/cpuinfo").read_bytes().split(b"\n\n")[0].split(b"\n")
+        return b"|".join(line for line in lines if line.startswith((b"model name", b"flags", b"Features", b"CPU part")))
+    except OSError:
+        return " ".join(platform.uname()).encode()

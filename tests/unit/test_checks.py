@@ -61,6 +61,10 @@ HUGE, ENORMOUS = 2**62, 1e300
         ({"devices.name": "equal", "devices.kbps": 1e308}, "devices.kbps should lie between 1e-6 and 1e9, got 1e+308"),
         ({"availability.session_s": 1e308}, "availability.session_s should be >= 1 and <= 1e10, got 1e+308"),
         ({"availability.late_after_s": 1e308}, "availability.late_after_s should be >= 0 and <= 1e10, got 1e+308"),
+        (
+            {"availability.late_share": 0.3},
+            "availability.late_after_s should be > 0 where late_share is, got 0.0; say when",
+        ),
         ({"population.clients": HUGE}, "population.clients should be <= 10,000,000, got 4611686018427387904; lower it"),
         (
             {"population.images_per_client": 1798},

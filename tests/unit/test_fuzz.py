@@ -5,6 +5,7 @@ The slow variants try twenty times as many and say how many there were (`pytest 
 
 import datetime
 import math
+import shutil
 import tomllib
 from collections import Counter
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from horae.arms import train
 from horae.errors import HoraeError
 from horae.experiment import FAMILIES, load
 from horae.settings import dumps, parse_setting
@@ -71,6 +73,8 @@ def starts():
     yield load(None, {**tiny, "clustering.name": "single", "availability.name": "always", "devices.name": "equal"})
     yield load(None, {**tiny, "cost.name": "fedscale", "training.schedule": "cosine", "training.total_rounds": 9})
     yield load(None, {**tiny, "channels": [{"name": "plain"}] * 2, "baseline": "oracle"})
+    eager = {"check_every": 1, "start": 0.0, "min_members": 2, "min_participants": 1, "drop": 0.0, "threshold": 0.3}
+    yield load(None, {**tiny, **{f"clustering.{key}": value for key, value in eager.items()}})
 
 
 STARTS = [made.table() for made in starts()]
@@ -206,13 +210,16 @@ def test_a_file_with_nonsense_in_it(times, tmp_path):
         b"1979-05-27",
     ]
     piece = st.sampled_from([b"0", b"1", b"7", b"25", b" "]) | st.sampled_from(scraps) | st.binary(max_size=4)
-    cut = st.tuples(st.floats(0, 1), st.integers(0, 2) | st.integers(0, 40), piece)
+    cut = st.tuples(st.floats(0, 1), st.integers(0, 2) | st.integers(0, 40), piece, st.booleans())
 
     @settings(max_examples=250 * times, **LENIENT)
     @given(st.sampled_from(texts), st.lists(cut, min_size=1, max_size=3))
     def attempt(text, cuts):
-        for where, length, scrap in cuts:
+        for where, length, scrap, value in cuts:
             first = int(where * len(text))
+            if value:  # exactly a value: TOML says no to most other cuts before anybody looks at their meaning
+                first = text.find(b"= ", first) + 2
+                length = max(text.find(b"\n", first) - first, 0)
             text = text[:first] + scrap + text[first + length :]
         file.write_bytes(text)
         loaded(seen, file)
@@ -259,3 +266,40 @@ def test_settings_with_nonsense_in_them(times):
 
     attempt()
     tell("settings", seen)
+
+
+# ---------------------------------------------------------------- what is accepted can be carried out
+
+
+def quick(made):
+    """True where a few rounds take no time, and somebody comes."""
+    table, hours = made.table(), made.parts["availability"]
+    training, often = made.training, getattr(hours, "mean", 1) >= 0.1 and getattr(hours, "concentration", 9) >= 1
+    steps = max(training.steps, 36 * training.epochs)
+    wide = math.prod([9, *table["model"].get("hidden", []), *table["model"].get("channels", [])])
+    few = made.participants * steps * training.batch <= 10_000 and wide <= 10_000
+    return small(table) and often and few and 0 < made.budget.participations <= 40 and made.deadline_s >= 60
+
+
+@pytest.mark.slow
+def test_what_is_accepted_runs_to_its_end(tmp_path):
+    seen = Counter()
+
+    @settings(max_examples=1500, **LENIENT)
+    @given(tables())
+    def attempt(table):
+        made = loaded(seen, table)
+        if made is None or not quick(made):
+            return
+        try:
+            world = made.world(tmp_path)
+        except HoraeError:
+            return
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        (tmp_path / "run").mkdir()
+        train(made, world, tmp_path / "run")  # nothing may be refused so late
+        seen["ran"] += 1
+
+    attempt()
+    tell("runs", seen)
+    assert seen["ran"] > 100

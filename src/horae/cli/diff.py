@@ -18,7 +18,7 @@ def diff(one: Run, other: Run, as_json: Json = False) -> None:
     """Name the first event in which two runs differ, and the field. Exit code 0 if they are the same, else 1."""
     found = difference(one, other)
     if not printed(as_table(found), as_json):
-        for line in in_words(found, str(one), str(other)):
+        for line in in_words(found, one_line(one), one_line(other)):
             print(line)
     if not found.same:
         raise typer.Exit(1)

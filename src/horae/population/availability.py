@@ -74,6 +74,8 @@ class SyntheticAvailability:
         require(0 <= self.phase_spread_h <= 24, "availability.phase_spread_h", "be in [0, 24]", self.phase_spread_h)
         require(0 <= self.late_share <= 1, "availability.late_share", "be in [0, 1]", self.late_share)
         require(0 <= self.late_after_s <= AGES_S, "availability.late_after_s", "be >= 0 and <= 1e10", self.late_after_s)
+        when, remedy = self.late_share == 0 or self.late_after_s > 0, "say when they come, or leave out late_share"
+        require(when, "availability.late_after_s", "be > 0 where late_share is", self.late_after_s, remedy)
 
     def online(self, clients: Ints, at_s: float, seed: int) -> Bools:
         """Who is online at that second, `(clients,)`."""

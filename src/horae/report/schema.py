@@ -36,7 +36,14 @@ def table(kind: Kind) -> Kind:
 
 
 def _number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < _LARGEST
+    return (type(value) is float or type(value) is int) and -_LARGEST < value < _LARGEST
+
+
+def _clients(value: Any) -> bool:
+    """Lists of ids are what logs are full of: without a call for each."""
+    if type(value) is not list or not value:
+        return type(value) is list
+    return set(map(type, value)) == {int} and min(value) >= 0 and max(value) < 2**63
 
 
 def _cohorts(value: Any) -> bool:
@@ -50,6 +57,7 @@ def _size_and_accuracy(value: Any) -> bool:
 TEXT = Kind("a text", lambda value: type(value) is str)
 FLAG = Kind("true or false", lambda value: type(value) is bool)
 COUNT = Kind("a whole number from 0 on", lambda value: type(value) is int and 0 <= value < 2**63)
+COUNTS = Kind("a list of whole numbers from 0 on", _clients)
 GROUP = Kind("a group, or -1", lambda value: type(value) is int and -1 <= value < 2**63)
 NUMBER = Kind("a number", _number)
 AMOUNT = Kind("a number from 0 on", lambda value: _number(value) and value >= 0)
@@ -71,7 +79,7 @@ NEEDED: Mapping[str, Fields] = {
         "best10": maybe(SHARE), "cohorts": _SEEN,
     },
     "round": {
-        "cohort": COHORT, "number": COUNT, "started_s": SECONDS, "at_s": SECONDS, "clients": many(COUNT),
+        "cohort": COHORT, "number": COUNT, "started_s": SECONDS, "at_s": SECONDS, "clients": COUNTS,
         "invited": COUNT, "stragglers": COUNT, "dropouts": COUNT, "nbytes_up": AMOUNT, "nbytes_down": AMOUNT,
     },
     "verdict": {
@@ -79,8 +87,8 @@ NEEDED: Mapping[str, Fields] = {
         "threshold": maybe(NUMBER), "reason": TEXT,
     },
     "clients": {
-        "ids": many(COUNT), "cohorts": many(COHORT), "home": many(COUNT), "accuracy": many(maybe(SHARE)),
-        "visits": many(COUNT), "group": many(GROUP),
+        "ids": COUNTS, "cohorts": many(COHORT), "home": COUNTS, "accuracy": many(maybe(SHARE)),
+        "visits": COUNTS, "group": many(GROUP),
     },
     "end": {"reason": TEXT, "ledger": table(table(AMOUNT))},
 }  # fmt: skip
@@ -113,9 +121,8 @@ def fault_of_event(event: Any) -> str | None:
         return 'it should be a JSON object with a text "event"'
     kind = event["event"]
     needed = NEEDED.get(kind, {})
-    missing = next((name for name in needed if name not in event), None)
-    if missing:
-        return f"a {kind} should have a field {missing}"
+    if not needed.keys() <= event.keys():
+        return f"event {kind} should have a field {next(name for name in needed if name not in event)}"
     fault = _fault(event, needed) or _fault(event, KNOWN.get(kind, {}))
     if fault or kind not in ("clients", "verdict", "run"):
         return fault
@@ -135,8 +142,10 @@ def fault_of_summary(summary: Any) -> str | None:
 
 def _fault(values: Mapping[str, Any], fields: Fields) -> str | None:
     """The first field that is there and is something else than it should be."""
-    wrong = next((name for name, kind in fields.items() if name in values and not kind.holds(values[name])), None)
-    return wrong and f"{wrong} should be {fields[wrong].words}"
+    for name, kind in fields.items():
+        if name in values and not kind.holds(values[name]):
+            return f"{name} should be {kind.words}"
+    return None
 
 
 def _fault_of_columns(event: Mapping[str, Any]) -> str | None:
@@ -149,4 +158,4 @@ def _fault_of_columns(event: Mapping[str, Any]) -> str | None:
 
 def _counts(value: Any) -> bool:
     """By cohort, as many counts in each: one for each group."""
-    return _cohorts(value) and all(map(many(COUNT).holds, value.values())) and len(set(map(len, value.values()))) < 2
+    return _cohorts(value) and all(map(COUNTS.holds, value.values())) and len(set(map(len, value.values()))) < 2

@@ -114,6 +114,11 @@ X, Y = np.zeros((2, 3)), np.array([0, 1])
         ([(np.full((2, 3), np.inf), Y)], {}, "x should be finite"),
         ([(["a", "b"], Y)], {}, r"clients\[0\] should be arrays of numbers"),
         ([X], {}, r"clients\[0\] should be a pair \(x, y\), got ndarray"),
+        ([(X * 1e300 + 1e300, Y)], {}, "x should be finite"),  # too large for float32
+        ([(np.zeros(2), Y)], {}, r"x should hold samples of one number at least, got \(\); reshape it"),
+        ([(np.zeros((2, 0)), Y)], {}, r"x should hold samples of one number at least, got \(0,\); reshape it"),
+        ([(X, Y * 10**6)], {}, "y should hold at most 100,000 labels, got 1000001; renumber"),
+        ([(X, Y)], {"groups": [-2]}, "groups should be >= 0, or -1 where unknown, got -2 to -2"),
         ([(X, Y)], {"groups": [0, 1]}, "groups should have 1 entries, one per client, got 2"),
         ([(X, Y)], {"groups": ["a"]}, "groups should be a list of integers"),
         ([(X, Y)], {"test_fraction": 1.0}, r"test_fraction should be in \[0, 1\), got 1.0"),

@@ -58,6 +58,40 @@ def test_a_foreign_file_is_refused(tmp_path):
     np.savez(tmp_path / "mnist_writers.npz", x=np.zeros(1))
     with pytest.raises(DataError, match="should hold x, y, writer and hsf"):
         MnistWriters().build(0, tmp_path)
+    with (tmp_path / "mnist_writers.npz").open("wb") as file:
+        np.save(file, np.zeros(3))  # one array, and not a table of them
+    with pytest.raises(DataError, match="should hold x, y, writer and hsf"):
+        MnistWriters().build(0, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "array"),
+    [
+        ("x", np.zeros((11, 784), np.uint8)),
+        ("x", np.zeros((11, 28, 28), np.float32)),
+        ("x", np.zeros((10, 28, 28), np.uint8)),
+        ("y", np.zeros(11)),
+        ("writer", np.zeros((11, 1), np.int16)),
+        ("hsf", np.array(["0"] * 11)),
+    ],
+)
+def test_a_file_of_other_arrays_is_refused(small, field, array):
+    file = small / "mnist_writers.npz"
+    arrays = dict(np.load(file))
+    np.savez(file, **{**arrays, field: array})
+    with pytest.raises(DataError, match=r"should hold images \(n, 28, 28\) of bytes and n whole numbers each, got \["):
+        MnistWriters(clients=3).build(0, small)
+
+
+def test_a_damaged_file_is_refused(small):
+    file = small / "mnist_writers.npz"
+    np.savez_compressed(file, **dict(np.load(file)))
+    data = bytearray(file.read_bytes())
+    data[80:120] = bytes(40)
+    file.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="should hold x, y, writer and hsf, got") as caught:
+        MnistWriters(clients=3).build(0, small)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(

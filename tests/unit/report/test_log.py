@@ -27,8 +27,9 @@ EVENTS = {
 SUMMARY = {"name": "x", "accuracy": 0.5, "cohorts": 2, "splits": ["why"], "time_to_accuracy_s": None, "gain": -0.1}
 
 
-def write(directory, events=tuple(EVENTS.values()), summary=None, end="\n"):
+def write(directory, events=None, summary=None, end="\n"):
     directory.mkdir(exist_ok=True)
+    events = EVENTS.values() if events is None else events
     (directory / "events.jsonl").write_text("\n".join(map(json.dumps, events)) + end)
     if summary is not None:
         (directory / "summary.json").write_text(json.dumps(summary))
@@ -68,8 +69,8 @@ def test_what_is_no_event_is_refused(line):
         ("score", "cohorts", {"0" + ".0" * 60: [2, 0.5]}, "cohorts should be clients and their accuracy by cohort"),
         ("score", "groups", {"0": [1], "1": [1, 2]}, "groups should be clients of each group by cohort, or null"),
         ("score", "loss", float("inf"), "loss should be a number or null"),
-        ("round", "clients", {"0": 1}, "clients should be a list of: a whole number from 0 on"),
-        ("round", "clients", [0.5], "clients should be a list of: a whole number from 0 on"),
+        ("round", "clients", {"0": 1}, "clients should be a list of whole numbers from 0 on"),
+        ("round", "clients", [0.5], "clients should be a list of whole numbers from 0 on"),
         ("round", "cohort", 0, "cohort should be a cohort's name"),
         ("round", "nbytes_up", -1, "nbytes_up should be a number from 0 on"),
         ("round", "refused", None, "refused should be a whole number from 0 on"),
@@ -92,7 +93,7 @@ def test_a_field_of_another_kind_is_named(kind, field, value, fault):
 def test_a_missing_field_is_named(kind, field):
     event = copy.deepcopy(EVENTS[kind])
     del event[field]
-    assert fault_of_event(event) == f"a {kind} should have a field {field}"
+    assert fault_of_event(event) == f"event {kind} should have a field {field}"
 
 
 def test_children_are_missing_only_where_something_split():
@@ -133,7 +134,10 @@ def test_a_run_is_read_as_far_as_it_came(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'{"event":"end"}\n', r"line 1: a end should have a field reason; it is broken, or no run wrote it: run the"),
+        (
+            b'{"event":"end"}\n',
+            r"line 1: event end should have a field reason; it is broken, or no run wrote it: run the",
+        ),
         (
             b'{"event":"new"}\n{"a":\n{"event":"new"}\n',
             r"line 2 is no JSON: Expecting value: line 1 column 6 \(char 5\); it",

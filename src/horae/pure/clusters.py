@@ -21,22 +21,23 @@ def kmeans(x: NDArray[np.floating], k: int, rng: np.random.Generator) -> tuple[I
     """
     points = np.asarray(x, np.float64)
     points = points - points.mean(axis=0)
-    centres = _starts(points, k, rng)
-    labels = np.full((RESTARTS, len(points)), -1)
+    inner = points @ points.T  # distances need no more than this, and it is small
+    centres = _starts(inner, k, rng)
+    member, labels = np.zeros((RESTARTS, k, len(points))), np.full((RESTARTS, len(points)), -1)
+    np.put_along_axis(member, centres[:, :, None], 1.0, axis=2)  # at first a cluster is the point it starts from
     for _ in range(ITERATIONS):
-        gaps = _gaps(points, centres)
-        found = gaps.argmin(axis=2)
+        gaps = _gaps_inside(inner, member)
+        found = gaps.argmin(axis=1)
         if np.array_equal(found, labels):
             break
         labels = found
-        member = (labels[:, None, :] == np.arange(k)[None, :, None]).astype(np.float64)  # (restarts, k, n)
-        sizes = member.sum(axis=2)[:, :, None]
-        centres = np.where(sizes > 0, member @ points / np.maximum(sizes, 1), centres)
-    best = int(np.take_along_axis(gaps, labels[:, :, None], axis=2).sum(axis=(1, 2)).argmin())
+        now = (labels[:, None, :] == np.arange(k)[None, :, None]).astype(np.float64)
+        member = np.where(now.any(axis=2, keepdims=True), now / np.maximum(now.sum(axis=2, keepdims=True), 1), member)
+    spread = np.take_along_axis(gaps, labels[:, None, :], axis=1).sum(axis=(1, 2))
+    best = int(spread.argmin())
     order = _by_first_row(labels[best], k)
-    return np.argsort(order)[labels[best]].astype(np.int64), centres[best][order] + np.asarray(x, np.float64).mean(
-        axis=0
-    )
+    centre = member[best][order] @ points + np.asarray(x, np.float64).mean(axis=0)
+    return np.argsort(order)[labels[best]].astype(np.int64), centre
 
 
 def nearest(x: NDArray[np.floating], centres: Doubles) -> Ints:
@@ -45,16 +46,29 @@ def nearest(x: NDArray[np.floating], centres: Doubles) -> Ints:
     return closest
 
 
-def _starts(points: Doubles, k: int, rng: np.random.Generator) -> Doubles:
-    """k-means++: the next centre is a point drawn by its squared distance to those there are, `(restarts, k, dims)`."""
-    chosen = rng.integers(len(points), size=(RESTARTS, 1))
+def _starts(inner: Doubles, k: int, rng: np.random.Generator) -> Ints:
+    """k-means++: the next centre is a point drawn by its squared distance to those there are, `(restarts, k)`."""
+    n, own = len(inner), inner.diagonal()
+    chosen = rng.integers(n, size=(RESTARTS, 1))
+    weight = np.full((RESTARTS, n), np.inf)
     for _ in range(1, k):
-        weight = np.maximum(_gaps(points, points[chosen]).min(axis=2), 0.0) + 1e-300
+        last = chosen[:, -1]
+        weight = np.minimum(weight, np.maximum(own - 2 * inner[last] + own[last][:, None], 0.0) + 1e-300)
         ladder = weight.cumsum(axis=1)
         dart = rng.random((RESTARTS, 1)) * ladder[:, -1:]
-        nxt = np.minimum((ladder < dart).sum(axis=1), len(points) - 1)
+        nxt = np.minimum((ladder < dart).sum(axis=1), n - 1)
         chosen = np.concatenate([chosen, nxt[:, None]], axis=1)
-    return points[chosen]
+    return chosen
+
+
+def _gaps_inside(inner: Doubles, member: Doubles) -> Doubles:
+    """Squared distances of all points to weighted means of points, by inner products alone: `(restarts, k, n)`.
+
+    member `(restarts, k, n)`: the weights of each mean, which sum to one.
+    """
+    crossed = (member.reshape(-1, len(inner)) @ inner).reshape(member.shape)
+    gaps: Doubles = inner.diagonal() - 2 * crossed + (member * crossed).sum(axis=2, keepdims=True)
+    return gaps
 
 
 def _gaps(points: Doubles, centres: Doubles) -> Doubles:

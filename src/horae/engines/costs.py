@@ -54,7 +54,8 @@ class ModelAwareCost:
     reference_flops: float = REFERENCE_FLOPS
 
     def __post_init__(self) -> None:
-        require(self.reference_flops > 0, "cost.reference_flops", "be > 0", self.reference_flops)
+        possible = 1 <= self.reference_flops <= 1e18
+        require(possible, "cost.reference_flops", "be in [1, 1e18]", self.reference_flops, "6e8 is a small phone model")
 
     def seconds(self, job: Job, capacity: Capacity) -> Doubles:
         """Duration of each client's participation, `(clients,)`."""

@@ -40,5 +40,5 @@ def test_training_costs_three_forward_passes_a_sample():
 
 
 def test_a_reference_without_work_is_refused():
-    with pytest.raises(ConfigError, match=r"cost\.reference_flops should be > 0, got 0\.0"):
+    with pytest.raises(ConfigError, match=r"cost\.reference_flops should be in \[1, 1e18\], got 0\.0"):
         ModelAwareCost(reference_flops=0.0)

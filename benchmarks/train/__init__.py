@@ -1,0 +1,1 @@
+"""How fast a round of training is: `python -m benchmarks.train`, from the repository's root."""

@@ -1,0 +1,107 @@
+"""The workloads: which network, how many clients, what a round costs in FLOPs, and the file that engines read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.train.naive import network
+from benchmarks.train.task import Task
+from horae.training import Training, batches
+
+SAMPLES, BATCH, STEPS, LR, SEED = 100, 20, 5, 0.05, 0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network and its clients; each holds 100 samples and takes 5 steps of 20.
+
+    population: clients there are; `clients` of them train in a round. left_out: engines that only run when named, with
+    the reason.
+    """
+
+    title: str
+    shape: tuple[int, ...]
+    classes: int
+    clients: int
+    hidden: tuple[int, ...] = ()
+    channels: tuple[int, ...] = ()
+    kernel: int = 3
+    groups: int = 0
+    population: int = 0
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The network, as naive.network reads it."""
+        names = ("shape", "classes", "hidden", "channels", "kernel", "groups")
+        return {name: list(v) if isinstance(v := getattr(self, name), tuple) else v for name in names}
+
+    @property
+    def macs(self) -> list[int]:
+        """Multiply-adds of one sample's forward pass, layer by layer."""
+        found = []
+        planes, side = self.shape[0], self.shape[-1]
+        for width in self.channels:
+            found.append(planes * width * self.kernel**2 * side**2)
+            planes, side = width, side // 2
+        widths = (planes * side**2 if self.channels else prod(self.shape), *self.hidden, self.classes)
+        return found + [a * b for a, b in pairwise(widths)]
+
+    @property
+    def flops(self) -> int:
+        """Useful FLOPs of a round: forward, and backward to weights and to inputs but the first layer's."""
+        macs = self.macs
+        return 2 * (3 * sum(macs) - macs[0]) * self.client_steps * BATCH
+
+    @property
+    def forward_share(self) -> float:
+        """The forward pass' part of them."""
+        macs = self.macs
+        return sum(macs) / (3 * sum(macs) - macs[0])
+
+    @property
+    def client_steps(self) -> int:
+        """Local steps of a round, all clients together."""
+        return self.clients * STEPS
+
+    @property
+    def n_params(self) -> int:
+        """Parameters of the network."""
+        return sum(p.numel() for p in network(self.spec).parameters())
+
+    def task(self) -> Task:
+        """Its synthetic data, first model and batches: a function of the seed alone."""
+        rng = np.random.default_rng(SEED)
+        n = self.clients * SAMPLES
+        y = rng.integers(self.classes, size=n)
+        prototypes = rng.normal(size=(self.classes, *self.shape)).astype(np.float32)
+        x = 0.3 * (prototypes[y] + rng.normal(size=(n, *self.shape)).astype(np.float32))
+        clients = np.sort(rng.choice(self.population or self.clients, self.clients, replace=False))
+        rows = np.arange(n).reshape(self.clients, SAMPLES)
+        sizes = np.full(self.clients, SAMPLES)
+        index = batches(Training(lr=LR, steps=STEPS, batch=BATCH), sizes, clients, SEED, 0).index
+        params = self._first_params()
+        return Task(self.spec, LR, SEED, self.population or self.clients, x, y, rows, index, params, clients)
+
+    def _first_params(self) -> np.ndarray:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            return torch.nn.utils.parameters_to_vector(network(self.spec).parameters()).detach().numpy()
+
+
+_CNN = {"shape": (1, 28, 28), "classes": 62, "clients": 100}
+_ONE = (("pfl-1", "for time, two threads are the better on a quiet machine: name it"),)
+WORKLOADS = {
+    "logistic": Workload("784-62, 200 clients", (784,), 62, 200),
+    "mlp": Workload("784-100-62, 200 of 3,400 clients", (784,), 62, 200, (100,), population=3400),
+    "digits": Workload("64-64-10, 200 clients", (64,), 10, 200, (64,)),
+    "cnn": Workload("two 3x3 convolutions, GroupNorm, 100 clients", **_CNN, channels=(16, 36), groups=4, left_out=_ONE),
+    "cnn-plain": Workload("two 5x5 convolutions, 100 clients", **_CNN, channels=(16, 32), kernel=5, left_out=_ONE),
+}
+USUAL = ("logistic", "mlp", "digits", "cnn")

@@ -17,11 +17,11 @@ In a turn every engine does one round, in rotating order; each lives in a proces
 before. A ratio is taken inside a turn: median (min - max).
 
 - naive: the frozen loop of `benchmarks/train/naive.py` on 1 or 2 threads. horae: its trainer with 1 or 2 workers, and
-  the path it chose. flower: Flower 1.42, two Ray actors of one thread; one simulation, driven round by round and timed
-  by its strategy from configure to aggregate. pfl: pfl-research 0.6 on 1 or 2 threads. fedjax: FedJAX 0.0.17; XLA takes
-  all cores. Everybody trains the same network on the same samples in the same batches; fedjax and pfl get them laid out
-  in order. Two threads of torch wait passively, which on a shared machine is far better. Who waits for its turn is
-  stopped.
+  the path it chose; torch: the same with 2 workers on a machine without a compiler. flower: Flower 1.42, two Ray actors
+  of one thread; one simulation, driven round by round and timed by its strategy from configure to aggregate. pfl:
+  pfl-research 0.6 on 1 or 2 threads. fedjax: FedJAX 0.0.17; XLA takes all cores. Everybody trains the same network on
+  the same samples in the same batches; fedjax and pfl get them laid out in order. Two threads of torch wait passively,
+  which on a shared machine is far better. Who waits for its turn is stopped.
 - GFLOP/s: useful ones, without biases, norms and the first layer's gradient to its inputs. Of sgemm: beside a product
   of 1024x1024 matrices on one thread in the same turn.
 - +MB: most memory added since libraries and data were loaded, by all processes of the engine together: workers and

@@ -96,7 +96,10 @@ class Workload:
 
 
 _CNN = {"shape": (1, 28, 28), "classes": 62, "clients": 100}
-_ONE = (("pfl-1", "for time, two threads are the better on a quiet machine: name it"),)
+_ONE = (
+    ("torch-2", "horae trains convolutions by torch anyway"),
+    ("pfl-1", "for time, two threads are the better on a quiet machine: name it"),
+)
 WORKLOADS = {
     "logistic": Workload("784-62, 200 clients", (784,), 62, 200),
     "mlp": Workload("784-100-62, 200 of 3,400 clients", (784,), 62, 200, (100,), population=3400),

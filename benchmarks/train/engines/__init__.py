@@ -15,11 +15,13 @@ class Entry:
 
 # On a machine that others use, two OpenMP threads that wait by spinning take up to twenty times as long.
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+BARE = {"CC": "none"}  # as on a machine without a compiler
 ENGINES = {
     "naive-1": Entry("naive", "1"),
     "naive-2": Entry("naive", "2", variables=PATIENT),
     "horae-1": Entry("horae", "1"),
     "horae-2": Entry("horae", "2"),
+    "torch-2": Entry("horae", "2", variables=BARE),
     "flower": Entry("flower", peer="flower"),
     "pfl-1": Entry("pfl", "1", peer="pfl"),
     "pfl-2": Entry("pfl", "2", peer="pfl", variables=PATIENT),

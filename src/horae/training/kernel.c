@@ -1,11 +1,11 @@
 /* Local training of affine stacks (logistic regression, perceptrons): one client after the other, its weights in the cache.
 
-   A layer's weights are rows of `in_pad` floats, one per output; inputs are padded to 16 floats, outputs and batches to 4, with zeros, so that
-   every block is a whole one. Three products, each in blocks that fill the registers:
+   A layer's weights are a row per input of `out_pad` floats: outputs are padded to 16, inputs and batches to 4, with zeros, so that a row is
+   whole vectors. Three products, each in blocks that fill the registers:
 
-     forward    z = x w^T       4 samples x 4 outputs, along the inputs
-     outer      w += s g^T x    4 outputs x 64 inputs, along the samples
-     backward   h = g w         4 samples x 16 inputs, along the outputs
+     forward    z = x w         rows of samples x columns of outputs, along the inputs; a stretch of inputs at a time, so that its weights stay near
+     outer      w += x^T g      rows of inputs x columns of outputs, along the samples
+     backward   h = g w^T       4 samples x 4 inputs, along the outputs
 
    Sums run in an order that depends on the shapes alone. */
 
@@ -13,107 +13,174 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef float vec __attribute__((vector_size(64), aligned(4)));
-typedef int32_t ivec __attribute__((vector_size(64), aligned(4)));
-typedef int32_t ifour __attribute__((vector_size(16), aligned(4)));
+#if defined(__AVX512F__)
 #define LANES 16
-#define MOST 32 /* layers */
+#elif defined(__AVX__)
+#define LANES 8
+#else
+#define LANES 4
+#endif
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define COLUMNS 4 /* vectors of outputs in a block: 32 registers */
+#define ROWS 6
+#else
+#define COLUMNS 2 /* 16 registers */
+#define ROWS 6
+#endif
+#define STRETCH 64 /* inputs */
+#define MOST 32    /* layers */
+#define UNROLL _Pragma("GCC unroll 8")
+#define INLINE static inline __attribute__((always_inline))
 
-typedef struct { int64_t in, out, relu, has_bias, in_pad, out_pad, weight, bias; } layer; /* weight, bias: where they lie, padded */
+#if defined(__clang__) || __GNUC__ >= 12
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (ifour){__VA_ARGS__})
+#endif
 
+typedef float vec __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef int32_t ivec __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef float four __attribute__((vector_size(16), aligned(4)));
+typedef int32_t ifour __attribute__((vector_size(16), aligned(4)));
 
-/* The sums over the lanes of four accumulators. */
-static inline four sums(const vec acc[4]) {
-    four part[4];
-    for (int k = 0; k < 4; k++) {
-        const float *at = (const float *)&acc[k];
-        part[k] = (*(const four *)at + *(const four *)(at + 4)) + (*(const four *)(at + 8) + *(const four *)(at + 12));
-    }
-    four a = __builtin_shufflevector(part[0], part[1], 0, 4, 1, 5) + __builtin_shufflevector(part[0], part[1], 2, 6, 3, 7);
-    four b = __builtin_shufflevector(part[2], part[3], 0, 4, 1, 5) + __builtin_shufflevector(part[2], part[3], 2, 6, 3, 7);
-    return __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+typedef struct { int64_t in, out, relu, has_bias, out_pad, weight, bias; } layer; /* weight, bias: where they lie */
+
+INLINE vec load(const float *at) { return *(const vec *)at; }
+INLINE vec all(float a) { return a - (vec){0}; }
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Rows and columns become each other: 4 x 4. */
+INLINE void turn(four t[4]) {
+    four a = PICK(t[0], t[1], 0, 4, 1, 5), b = PICK(t[2], t[3], 0, 4, 1, 5), c = PICK(t[0], t[1], 2, 6, 3, 7), d = PICK(t[2], t[3], 2, 6, 3, 7);
+    t[0] = PICK(a, b, 0, 1, 4, 5), t[1] = PICK(a, b, 2, 3, 6, 7), t[2] = PICK(c, d, 0, 1, 4, 5), t[3] = PICK(c, d, 2, 3, 6, 7);
 }
 
-static inline vec load(const float *at) { return *(const vec *)at; }
-static inline vec all(float a) { return a - (vec){0}; }
-
-/* z (rows, out_pad) = x (rows, in_pad) w^T + bias, ReLU if asked; rows and outputs by fours. */
-static void forward(const layer *l, const float *params, const float *const *x, int64_t rows, float *z) {
-    const float *w = params + l->weight, *bias = params + l->bias;
-    for (int64_t o = 0; o < l->out; o += 4)
-        for (int64_t r = 0; r < rows; r += 4) {
-            vec acc[4][4] = {0};
-            for (int64_t i = 0; i < l->in_pad; i += LANES) {
-                vec b0 = load(w + (o + 0) * l->in_pad + i), b1 = load(w + (o + 1) * l->in_pad + i);
-                vec b2 = load(w + (o + 2) * l->in_pad + i), b3 = load(w + (o + 3) * l->in_pad + i);
-                for (int j = 0; j < 4; j++) {
-                    vec a = load(x[r + j] + i);
-                    acc[j][0] += a * b0; acc[j][1] += a * b1; acc[j][2] += a * b2; acc[j][3] += a * b3;
-                }
-            }
-            four b = l->has_bias ? *(const four *)(bias + o) : (four){0};
-            for (int j = 0; j < 4; j++) {
-                four value = sums(acc[j]) + b;
-                if (l->relu) value = (four)((ifour)value & ~(value < 0.0f)); /* NaN stays */
-                *(four *)(z + (r + j) * l->out_pad + o) = value;
-            }
-        }
-}
-
-/* to (out, in_pad) += scale g^T x; g (rows, out_pad). */
-static void outer(const layer *l, const float *g, const float *const *x, int64_t rows, float scale, float *params) {
-    float *w = params + l->weight, *bias = params + l->bias;
-    for (int64_t o = 0; o < l->out; o += 4) {
-        int64_t i = 0;
-        for (; i + 4 * LANES <= l->in_pad; i += 4 * LANES) {
-            vec acc[4][4];
-            for (int k = 0; k < 4; k++)
-                for (int v = 0; v < 4; v++) acc[k][v] = load(w + (o + k) * l->in_pad + i + v * LANES);
-            for (int64_t r = 0; r < rows; r++) {
-                vec x0 = load(x[r] + i), x1 = load(x[r] + i + LANES), x2 = load(x[r] + i + 2 * LANES), x3 = load(x[r] + i + 3 * LANES);
-                for (int k = 0; k < 4; k++) {
-                    vec s = all(scale * g[r * l->out_pad + o + k]);
-                    acc[k][0] += s * x0; acc[k][1] += s * x1; acc[k][2] += s * x2; acc[k][3] += s * x3;
-                }
-            }
-            for (int k = 0; k < 4; k++)
-                for (int v = 0; v < 4; v++) *(vec *)(w + (o + k) * l->in_pad + i + v * LANES) = acc[k][v];
-        }
-        for (; i < l->in_pad; i += LANES) {
-            vec acc[4];
-            for (int k = 0; k < 4; k++) acc[k] = load(w + (o + k) * l->in_pad + i);
-            for (int64_t r = 0; r < rows; r++) {
-                vec a = load(x[r] + i);
-                for (int k = 0; k < 4; k++) acc[k] += all(scale * g[r * l->out_pad + o + k]) * a;
-            }
-            for (int k = 0; k < 4; k++) *(vec *)(w + (o + k) * l->in_pad + i) = acc[k];
+/* A block of z += x w: R samples, V vectors of outputs, inputs from `from` to `to`. */
+INLINE void forward_block(const int R, const int V, const float *w, int64_t width, const float *const *x, int64_t from, int64_t to, float *z) {
+    vec acc[ROWS][COLUMNS];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] = load(z + r * width + v * LANES);
+    for (int64_t i = from; i < to; i++) {
+        vec b[COLUMNS];
+        UNROLL for (int v = 0; v < V; v++) b[v] = load(w + i * width + v * LANES);
+        UNROLL for (int r = 0; r < R; r++) {
+            vec a = all(x[r][i]);
+            UNROLL for (int v = 0; v < V; v++) acc[r][v] += a * b[v];
         }
     }
-    if (l->has_bias)
-        for (int64_t o = 0; o < l->out_pad; o += LANES) {
-            vec acc = load(bias + o);
-            for (int64_t r = 0; r < rows; r++) acc += all(scale) * load(g + r * l->out_pad + o);
-            *(vec *)(bias + o) = acc;
-        }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < V; v++) *(vec *)(z + r * width + v * LANES) = acc[r][v];
 }
 
-/* back (rows, in_pad) = g W where h (the layer's input) is positive, else 0. */
-static void backward(const layer *l, const float *params, const float *g, const float *const *h, int64_t rows, int relu, float *back) {
+/* A block of w += x^T g: R inputs, V vectors of outputs, all samples. */
+INLINE void outer_block(const int R, const int V, const float *g, int64_t width, const float *const *x, int64_t i, int64_t rows, float *w) {
+    vec acc[ROWS][COLUMNS];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] = load(w + r * width + v * LANES);
+    for (int64_t s = 0; s < rows; s++) {
+        vec b[COLUMNS];
+        UNROLL for (int v = 0; v < V; v++) b[v] = load(g + s * width + v * LANES);
+        UNROLL for (int r = 0; r < R; r++) {
+            vec a = all(x[s][i + r]);
+            UNROLL for (int v = 0; v < V; v++) acc[r][v] += a * b[v];
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < V; v++) *(vec *)(w + r * width + v * LANES) = acc[r][v];
+}
+
+/* Blocks of every size, each compiled by itself. */
+#define ROW_CASES(name, V, ...) \
+    switch (r) { \
+    case 1: name(1, V, __VA_ARGS__); break; \
+    case 2: name(2, V, __VA_ARGS__); break; \
+    case 3: name(3, V, __VA_ARGS__); break; \
+    case 4: name(4, V, __VA_ARGS__); break; \
+    case 5: name(5, V, __VA_ARGS__); break; \
+    default: name(6, V, __VA_ARGS__); \
+    }
+#if COLUMNS == 4
+#define CASES(name, ...) \
+    switch (v) { \
+    case 1: ROW_CASES(name, 1, __VA_ARGS__) break; \
+    case 2: ROW_CASES(name, 2, __VA_ARGS__) break; \
+    case 3: ROW_CASES(name, 3, __VA_ARGS__) break; \
+    default: ROW_CASES(name, 4, __VA_ARGS__) \
+    }
+#else
+#define CASES(name, ...) \
+    switch (v) { \
+    case 1: ROW_CASES(name, 1, __VA_ARGS__) break; \
+    default: ROW_CASES(name, 2, __VA_ARGS__) \
+    }
+#endif
+
+static void forward_some(int r, int v, const float *w, int64_t width, const float *const *x, int64_t from, int64_t to, float *z) {
+    CASES(forward_block, w, width, x, from, to, z)
+}
+static void outer_some(int r, int v, const float *g, int64_t width, const float *const *x, int64_t i, int64_t rows, float *w) {
+    CASES(outer_block, g, width, x, i, rows, w)
+}
+
+/* z (rows, out_pad) = x (rows, in) w + bias, ReLU if asked. soon: samples that are needed next, fetched meanwhile. */
+static void forward(const layer *l, const float *params, const float *const *x, int64_t rows, const float *const *soon, int64_t n_soon, float *z) {
     const float *w = params + l->weight;
-    for (int64_t r = 0; r < rows; r += 4)
-        for (int64_t i = 0; i < l->in_pad; i += LANES) {
-            vec acc[4] = {0};
-            for (int64_t o = 0; o < l->out; o++) {
-                vec b = load(w + o * l->in_pad + i);
-                for (int j = 0; j < 4; j++) acc[j] += all(g[(r + j) * l->out_pad + o]) * b;
-            }
+    int64_t width = l->out_pad, blocks = (rows + ROWS - 1) / ROWS;
+    for (int64_t r = 0; r < rows; r++) memcpy(z + r * width, params + l->bias, width * sizeof(float));
+    for (int64_t from = 0; from < l->in; from += STRETCH) {
+        int64_t to = least(from + STRETCH, l->in);
+        for (int64_t s = 0; s < n_soon; s++)
+            for (int64_t i = from; i < to; i += 16) __builtin_prefetch(soon[s] + i, 0, 2);
+        for (int64_t b = 0; b < blocks; b++) {
+            int64_t first = rows * b / blocks, end = rows * (b + 1) / blocks;
+            for (int64_t o = 0; o < width; o += COLUMNS * LANES)
+                forward_some((int)(end - first), (int)least(COLUMNS, (width - o) / LANES), w + o, width, x + first, from, to, z + first * width + o);
+        }
+    }
+    if (l->relu)
+        for (int64_t k = 0; k < rows * width; k++) z[k] = z[k] < 0.0f ? 0.0f : z[k]; /* NaN stays */
+}
+
+/* to (in, out_pad) += x^T g; g (rows, out_pad). */
+static void outer(const layer *l, const float *g, const float *const *x, int64_t rows, float *params) {
+    float *w = params + l->weight, *bias = params + l->bias;
+    int64_t width = l->out_pad;
+    for (int64_t i = 0; i < l->in; i += ROWS)
+        for (int64_t o = 0; o < width; o += COLUMNS * LANES)
+            outer_some((int)least(ROWS, l->in - i), (int)least(COLUMNS, (width - o) / LANES), g + o, width, x, i, rows, w + i * width + o);
+    if (l->has_bias)
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t o = 0; o < width; o++) bias[o] += g[r * width + o];
+}
+
+/* back (rows, in) = g w^T where h (the layer's input, as wide as back) is positive, else 0. */
+static void backward(const layer *l, const float *params, const float *g, const float *const *h, int64_t rows, int relu, int64_t back_width, float *back) {
+    const float *w = params + l->weight;
+    int64_t width = l->out_pad;
+    for (int64_t r = 0; r < rows; r += 4) {
+        for (int64_t i = 0; i < l->in; i += 4) {
+            vec acc[4][4] = {0};
+            for (int64_t o = 0; o < width; o += LANES)
+                for (int k = 0; k < 4; k++) {
+                    vec b = load(w + (i + k) * width + o);
+                    for (int j = 0; j < 4; j++) acc[j][k] += load(g + (r + j) * width + o) * b;
+                }
             for (int j = 0; j < 4; j++) {
-                vec a = load(h[r + j] + i);
-                ivec on = a > 0.0f;
-                *(vec *)(back + (r + j) * l->in_pad + i) = relu ? (vec)((ivec)acc[j] & on) : acc[j];
+                four part[4];
+                for (int k = 0; k < 4; k++) {
+                    const float *at = (const float *)&acc[j][k];
+                    part[k] = *(const four *)at;
+                    for (int v = 4; v < LANES; v += 4) part[k] += *(const four *)(at + v);
+                }
+                turn(part);
+                four own = (part[0] + part[1]) + (part[2] + part[3]);
+                if (relu) own = (four)((ifour)own & (*(const four *)(h[r + j] + i) > 0.0f));
+                *(four *)(back + (r + j) * back_width + i) = own;
             }
         }
+        for (int64_t j = r; j < r + 4; j++)
+            for (int64_t i = (l->in + 3) / 4 * 4; i < back_width; i++) back[j * back_width + i] = 0.0f;
+    }
 }
 
 /* e^x for x <= 0, to two units in the last place; NaN stays NaN. */
@@ -131,18 +198,40 @@ static inline float power(float x) {
     return p * scale;
 }
 
+INLINE float sum(vec a) {
+    four part = *(const four *)&a;
+    for (int v = 4; v < LANES; v += 4) part += *(const four *)((const float *)&a + v);
+    return (part[0] + part[1]) + (part[2] + part[3]);
+}
+
+INLINE float largest(const float *row, int64_t n) { /* NaN may be passed over: whoever subtracts from it keeps it */
+    float top = row[0];
+    int64_t o = 0;
+    if (n >= LANES) {
+        vec most = load(row);
+        for (o = LANES; o + LANES <= n; o += LANES) {
+            vec a = load(row + o);
+            ivec up = a > most;
+            most = (vec)((up & (ivec)a) | (~up & (ivec)most));
+        }
+        for (int k = 0; k < LANES; k++) top = most[k] > top ? most[k] : top;
+    }
+    for (; o < n; o++) top = row[o] > top ? row[o] : top;
+    return top;
+}
+
 /* logits -> (softmax - onehot) weight, in place; the sum of -log p of the labels. Rows of weight 0 become 0. */
 static double cross_entropy(const layer *l, float *z, const int64_t *labels, const float *weight, int64_t rows) {
     double loss = 0.0;
     for (int64_t r = 0; r < rows; r++) {
-        float *row = z + r * l->out_pad, top = row[0], total = 0.0f;
-        for (int64_t o = 1; o < l->out; o++) top = row[o] > top || row[o] != row[o] ? row[o] : top;
-        float own = row[labels[r]] - top;
-        for (int64_t o = 0; o < l->out; o++) row[o] = power(row[o] - top);
-        for (int64_t o = 0; o < l->out; o++) total += row[o];
-        loss += weight[r] > 0.0f ? (double)(logf(total) - own) : 0.0;
-        float share = weight[r] / total;
-        for (int64_t o = 0; o < l->out; o++) row[o] *= share;
+        float *row = z + r * l->out_pad, top = largest(row, l->out), own = row[labels[r]] - top;
+        vec total = {0};
+        for (int64_t o = 0; o < l->out_pad; o++) row[o] = power(row[o] - top);
+        for (int64_t o = l->out; o < l->out_pad; o++) row[o] = 0.0f;
+        for (int64_t o = 0; o < l->out_pad; o += LANES) total += load(row + o);
+        float all_of = sum(total), share = weight[r] / all_of;
+        loss += weight[r] > 0.0f ? (double)(logf(all_of) - own) : 0.0;
+        for (int64_t o = 0; o < l->out_pad; o++) row[o] *= share;
         row[labels[r]] -= weight[r];
     }
     return loss;
@@ -184,54 +273,61 @@ static void step(const rule *how, int64_t size, float *w, const float *start, fl
 /* Which samples: index, weight (steps, batch) and counts (steps) of one client; x (samples, stride), y (samples). */
 typedef struct { const float *x; const int64_t *y; int64_t stride, steps, batch; const float *zeros; } data;
 
+/* What `train` works in. rows: depth x batch, then a batch for what comes next; labels, shares: a batch, padded to fours. */
+typedef struct { float *floats; const float **rows; int64_t *labels; float *shares; } room;
+
 /* Floats of scratch that `train` needs beside its output. */
 int64_t scratch_size(const layer *layers, int64_t depth, int64_t size, int64_t batch) {
     int64_t padded = (batch + 3) / 4 * 4, total = 4 * size, widest = 0;
     for (int64_t d = 0; d < depth; d++) {
         total += padded * layers[d].out_pad;
-        if (layers[d].in_pad > widest) widest = layers[d].in_pad;
+        if (layers[d].out_pad > widest) widest = layers[d].out_pad;
     }
     return total + 2 * padded * widest;
 }
 
-/* One client: all its steps from the weights w, which are changed in place. rows, labels, shares: room for a batch.
+/* One client: all its steps from the weights w, which are changed in place. more: whether index goes on behind its own samples.
    Returns the sum over samples of -log p(label), each at the weights of its step. */
 static double descend(const layer *layers, int64_t depth, int64_t size, float *w, const float *start, const data *from,
-                      const int64_t *index, const float *weight, const int64_t *counts, const rule *how, const float *drift,
-                      const float *keep, float *scratch, const float **rows, int64_t *labels, float *shares) {
+                      const int64_t *index, const float *weight, const int64_t *counts, int more, const rule *how, const float *drift,
+                      const float *keep, const room *in) {
     int64_t padded = (from->batch + 3) / 4 * 4, widest = 0, taken = 0;
     int simple = plain(how, drift, keep);
     double loss = 0.0;
-    float *g = scratch, *first = scratch + size, *second = first + size, *act[MOST], *slope[2];
+    float *scratch = in->floats + size, *g = scratch, *first = g + size, *second = first + size, *act[MOST], *slope[2];
+    const float **rows = in->rows, **soon = rows + depth * padded;
     scratch += 3 * size;
     for (int64_t d = 0; d < depth; d++) {
         act[d] = scratch;
         scratch += padded * layers[d].out_pad;
-        if (layers[d].in_pad > widest) widest = layers[d].in_pad;
+        if (layers[d].out_pad > widest) widest = layers[d].out_pad;
     }
     slope[0] = scratch, slope[1] = scratch + padded * widest;
     if (!simple) memset(first, 0, 2 * size * sizeof(float));
     for (int64_t s = 0; s < from->steps; s++) {
-        int64_t n = counts[s], full = (n + 3) / 4 * 4;
+        int64_t n = counts[s], full = (n + 3) / 4 * 4, n_soon = s + 1 < from->steps || more ? from->batch : 0;
         if (!n) continue;
         for (int64_t r = 0; r < full; r++) {
             int64_t at = s * from->batch + r;
             rows[r] = r < n ? from->x + index[at] * from->stride : from->zeros;
-            labels[r] = r < n ? from->y[index[at]] : 0;
-            shares[r] = r < n ? weight[at] : 0.0f;
+            in->labels[r] = r < n ? from->y[index[at]] : 0;
+            in->shares[r] = r < n ? weight[at] : 0.0f;
         }
+        for (int64_t r = 0; r < n_soon; r++) soon[r] = from->x + index[(s + 1) * from->batch + r] * from->stride;
         for (int64_t d = 0; d < depth; d++) {
-            forward(layers + d, w, rows + d * padded, full, act[d]);
+            forward(layers + d, w, rows + d * padded, full, soon, d ? 0 : n_soon, act[d]);
             if (d + 1 < depth)
                 for (int64_t r = 0; r < full; r++) rows[(d + 1) * padded + r] = act[d] + r * layers[d].out_pad;
         }
-        loss += cross_entropy(layers + depth - 1, act[depth - 1], labels, shares, full);
+        loss += cross_entropy(layers + depth - 1, act[depth - 1], in->labels, in->shares, full);
         if (!simple) memset(g, 0, size * sizeof(float));
         float *error = act[depth - 1];
         for (int64_t d = depth - 1; d >= 0; d--) {
             float *back = slope[d & 1];
-            if (d) backward(layers + d, w, error, rows + d * padded, full, layers[d - 1].relu, back);
-            outer(layers + d, error, rows + d * padded, n, simple ? -how->lr : 1.0f, simple ? w : g);
+            if (d) backward(layers + d, w, error, rows + d * padded, full, (int)layers[d - 1].relu, layers[d - 1].out_pad, back);
+            if (simple)
+                for (int64_t k = 0; k < n * layers[d].out_pad; k++) error[k] *= -how->lr;
+            outer(layers + d, error, rows + d * padded, n, simple ? w : g);
             error = back;
         }
         if (!simple) step(how, size, w, start, g, first, second, drift, keep, ++taken);
@@ -239,29 +335,48 @@ static double descend(const layer *layers, int64_t depth, int64_t size, float *w
     return loss;
 }
 
+/* `high` outputs of `wide` inputs, at most 4 x 4, of to = now - then; a row per input becomes a row per output of `length`. */
+INLINE void leave_block(int64_t wide, int64_t high, const float *restrict now, const float *restrict then, int64_t width, float *restrict to, int64_t length) {
+    four t[4];
+    for (int i = 0; i < 4; i++) t[i] = *(const four *)(now + i * width) - *(const four *)(then + i * width);
+    turn(t);
+    for (int64_t o = 0; o < high; o++)
+        if (wide == 4) *(four *)(to + o * length) = t[o];
+        else for (int64_t i = 0; i < wide; i++) to[o * length + i] = t[o][i];
+}
+
+static void leave(const layer *l, const float *now, const float *then, float *to) {
+    int64_t whole = l->in / 4 * 4;
+    for (int64_t o = 0; o < l->out; o += 16) { /* few rows at a time: memory likes to be written in order */
+        int64_t at = l->weight + o, left = least(16, l->out - o);
+        for (int64_t i = 0; i < l->in; i += 4, at += 4 * l->out_pad)
+            for (int64_t k = 0; k < left; k += 4) {
+                const float *here = now + at + k, *there = then + at + k;
+                float *out = to + (o + k) * l->in + i;
+                if (i % 16 == 0)
+                    for (int row = 0; row < 4; row++) __builtin_prefetch(out + row * l->in + 48, 1, 3); /* will be written */
+                if (i < whole && k + 4 <= left) leave_block(4, 4, here, there, l->out_pad, out, l->in);
+                else leave_block(least(4, l->in - i), least(4, left - k), here, there, l->out_pad, out, l->in);
+            }
+    }
+    if (l->has_bias)
+        for (int64_t o = 0; o < l->out; o++) to[l->out * l->in + o] = now[l->bias + o] - then[l->bias + o];
+}
+
 /* Every client, from the same padded start. drift: (clients or 1, size) with drift_stride size or 0. updates (clients, params): in torch's layout. */
 void train(const layer *layers, int64_t depth, int64_t size, const float *start, const data *from, const rule *how,
            const float *drift, int64_t drift_stride, const float *keep, const int64_t *index, const float *weight,
-           const int64_t *counts, int64_t clients, float *scratch, const float **rows, int64_t *labels, float *shares,
-           float *updates, int64_t params, double *losses) {
+           const int64_t *counts, int64_t clients, const room *in, float *updates, int64_t params, double *losses) {
     int64_t cells = from->steps * from->batch;
-    float *w = scratch;
+    float *w = in->floats;
     for (int64_t c = 0; c < clients; c++) {
         memcpy(w, start, size * sizeof(float));
-        losses[c] = descend(layers, depth, size, w, start, from, index + c * cells, weight + c * cells, counts + c * from->steps, how,
-                            drift ? drift + c * drift_stride : drift, keep, scratch + size, rows, labels, shares);
+        losses[c] = descend(layers, depth, size, w, start, from, index + c * cells, weight + c * cells, counts + c * from->steps,
+                            c + 1 < clients, how, drift ? drift + c * drift_stride : drift, keep, in);
         float *to = updates + c * params;
         for (int64_t d = 0; d < depth; d++) {
-            const layer *l = layers + d;
-            for (int64_t o = 0; o < l->out; o++) {
-                const float *now = w + l->weight + o * l->in_pad, *then = start + l->weight + o * l->in_pad;
-                for (int64_t i = 0; i < l->in; i++) to[i] = now[i] - then[i];
-                to += l->in;
-            }
-            if (l->has_bias) {
-                for (int64_t o = 0; o < l->out; o++) to[o] = w[l->bias + o] - start[l->bias + o];
-                to += l->out;
-            }
+            leave(layers + d, w, start, to);
+            to += layers[d].out * (layers[d].in + layers[d].has_bias);
         }
     }
 }

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torch.nn.functional import pad
 
 from horae.training.descent import BETA1, BETA2, EPSILON
 from horae.training.layout import Layout
@@ -30,7 +29,7 @@ from horae.training.work import Work
 from horae.types import Doubles, Floats
 
 SOURCE = Path(__file__).with_name("kernel.c")
-LANES, ROWS, MOST_LAYERS = 16, 4, 32
+LANES, FOUR, MOST_LAYERS = 16, 4, 32
 FLAGS = (  # the best that the compiler takes
     ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast"),
     ("-O3", "-march=native", "-ffp-contract=fast"),
@@ -41,7 +40,7 @@ FLAGS = (  # the best that the compiler takes
 class _Layer(ctypes.Structure):
     _fields_ = (
         ("inputs", ctypes.c_int64), ("outputs", ctypes.c_int64), ("relu", ctypes.c_int64), ("bias?", ctypes.c_int64),
-        ("in_pad", ctypes.c_int64), ("out_pad", ctypes.c_int64), ("weight", ctypes.c_int64), ("bias", ctypes.c_int64),
+        ("out_pad", ctypes.c_int64), ("weight", ctypes.c_int64), ("bias", ctypes.c_int64),
     )  # fmt: skip
 
 
@@ -59,15 +58,26 @@ class _Data(ctypes.Structure):
     )  # fmt: skip
 
 
+class _Room(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("floats", "rows", "labels", "shares"))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor of shape (outputs, inputs) lies, in the flat vector and in the kernel: transposed, and wider."""
+
+    here: slice
+    there: slice
+    shape: tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Padding:
-    """Where a stack's weights lie in the kernel: rows of whole vectors, one per output, then the bias."""
+    """Where a stack's weights lie in the kernel: rows of whole vectors, one per input, then the bias."""
 
     layers: tuple[tuple[int, ...], ...]  # the kernel's `layer`, field by field
     size: int
-    places: tuple[
-        tuple[slice, slice, tuple[int, int, int]], ...
-    ]  # in the flat vector, in the kernel, and how it lies there
+    places: tuple[Place, ...]
 
     @classmethod
     def of(cls, stack: tuple[Affine, ...], layout: Layout) -> Padding:
@@ -77,25 +87,21 @@ class Padding:
         for affine in stack:
             weight = slots[affine.weight]
             out, inputs = weight.shape
-            in_pad, out_pad, rows = (-(-n // m) * m for n, m in ((inputs, LANES), (out, LANES), (out, ROWS)))
-            at, bias = size, size + rows * in_pad
-            size = bias + out_pad
-            places.append((_part(weight.start, out * inputs), _part(at, out * in_pad), (out, in_pad, inputs)))
+            width, at = _up(out, LANES), size
+            bias = at + _up(inputs, FOUR) * width
+            size = bias + width
+            places.append(Place(_part(weight.start, out * inputs), _part(at, inputs * width), (out, inputs)))
             if affine.bias:
-                places.append((_part(slots[affine.bias].start, out), _part(bias, out), (1, out, out)))
-            layers.append((inputs, out, int(affine.relu), int(affine.bias is not None), in_pad, out_pad, at, bias))
+                places.append(Place(_part(slots[affine.bias].start, out), _part(bias, width), (out, 1)))
+            layers.append((inputs, out, int(affine.relu), int(affine.bias is not None), width, at, bias))
         return cls(tuple(layers), size, tuple(places))
-
-    @property
-    def width(self) -> int:
-        """The padded width of a sample."""
-        return self.layers[0][4]
 
     def into(self, vector: np.ndarray[Any, Any]) -> Floats:
         """A flat vector `(P,)` in the kernel's layout."""
         padded = np.zeros(self.size, np.float32)
-        for here, there, (rows, width, columns) in self.places:
-            padded[there].reshape(rows, width)[:, :columns] = vector[here].reshape(rows, columns)
+        for place in self.places:
+            out, inputs = place.shape
+            padded[place.there].reshape(inputs, -1)[:, :out] = vector[place.here].reshape(out, inputs).T
         return padded
 
 
@@ -103,7 +109,7 @@ class Padding:
 class Native:
     """Clients one after the other in C. Honours momentum, weight decay, Adam, corrections and submodels.
 
-    x `(samples, padding.width)`, y `(samples,)`.
+    x `(samples, inputs)`, y `(samples,)`.
     """
 
     padding: Padding
@@ -116,29 +122,28 @@ class Native:
 
     @classmethod
     def of(cls, stack: tuple[Affine, ...], layout: Layout, training: Training, x: Tensor, y: Tensor) -> Native:
-        """For samples `(samples, inputs)`, which are copied if their rows are not whole vectors."""
-        padding = Padding.of(stack, layout)
-        if x.shape[1] != padding.width:
-            x = pad(x, (0, padding.width - x.shape[1]))
-        return cls(padding, training, x.contiguous(), y)
+        """For samples `(samples, inputs)`."""
+        return cls(Padding.of(stack, layout), training, x.contiguous(), y)
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
         kernel = compiled()
         assert kernel is not None  # whoever chose this path has looked
         clients, steps, batch = plan.index.shape
-        size, full, depth = self.padding.size, -(-batch // ROWS) * ROWS, len(self.padding.layers)
+        size, full, depth = self.padding.size, _up(batch, FOUR), len(self.padding.layers)
         layers = _layers(self.padding.layers)
         start, keep, drift = self._bent(work)
-        zeros, losses = np.zeros(self.padding.width, np.float32), np.zeros(clients)
+        zeros, losses = np.zeros(self.x.shape[1], np.float32), np.zeros(clients)
         data = _Data(self.x.data_ptr(), self.y.data_ptr(), self.x.shape[1], steps, batch, _at(zeros))
-        scratch = np.zeros(size + kernel.scratch_size(layers, depth, size, batch), np.float32)
-        rows, labels, shares = np.zeros(depth * full, np.uintp), np.zeros(full, np.int64), np.zeros(full, np.float32)
+        floats = np.zeros(size + kernel.scratch_size(layers, depth, size, batch), np.float32)
+        rows, labels = np.zeros((depth + 1) * full, np.uintp), np.zeros(full, np.int64)
+        shares = np.zeros(full, np.float32)
+        room = _Room(_at(floats), _at(rows), _at(labels), _at(shares))
         columns = [np.ascontiguousarray(column) for column in (plan.index, plan.weight, plan.counts)]
         kernel.train(
             layers, depth, size, _at(start), ctypes.byref(data), ctypes.byref(self._rule(work)), _at(drift),
-            0 if drift is None or len(drift) == 1 else size, _at(keep), *map(_at, columns), clients, _at(scratch),
-            _at(rows), _at(labels), _at(shares), _at(updates), updates.shape[1], _at(losses),
+            0 if drift is None or len(drift) == 1 else size, _at(keep), *map(_at, columns), clients, ctypes.byref(room),
+            _at(updates), updates.shape[1], _at(losses),
         )  # fmt: skip
         return np.repeat(work.buffers[None], clients, 0), losses
 
@@ -199,24 +204,24 @@ def _load(file: Path | None) -> ctypes.CDLL | None:
     array, number = ctypes.c_void_p, ctypes.c_int64
     library.scratch_size.argtypes, library.scratch_size.restype = (array, number, number, number), number
     head = (array, number, number, array, array, array, array, number)
-    library.train.argtypes = (*head, array, array, array, array, number, *[array] * 5, number, array)
+    library.train.argtypes = (*head, array, array, array, array, number, array, array, number, array)
     library.train.restype = None
     return library
 
 
 def _agrees(library: ctypes.CDLL) -> bool:
     """A compiler may be wrong: one step of one client on a model whose gradient is known."""
-    layers, size = _layers(((3, 2, 0, 0, 16, 16, 0, 64),)), 80
-    start, x, updates, losses = (np.zeros(n, np.float32) for n in (size, 16, 6, 2))
-    x[:3] = (1.0, 2.0, -1.0)
-    index, weight, counts = np.zeros(1, np.int64), np.ones(1, np.float32), np.ones(1, np.int64)
-    zeros, scratch = np.zeros(16, np.float32), np.zeros(4096, np.float32)
-    rows, labels, shares = np.zeros(4, np.uintp), np.zeros(4, np.int64), np.zeros(4, np.float32)
-    y = np.ones(1, np.int64)
-    data, rule = _Data(_at(x), _at(y), 16, 1, 1, _at(zeros)), _Rule(1.0, 0.0, 0.0, 0.0, BETA1, BETA2, EPSILON, 0)
+    layers, size = _layers(((3, 2, 0, 0, 16, 0, 64),)), 80
+    start, x, updates, losses = (np.zeros(n, np.float32) for n in (size, 3, 6, 2))
+    x[:] = (1.0, 2.0, -1.0)
+    index, weight, counts, y = np.zeros(1, np.int64), np.ones(1, np.float32), np.ones(1, np.int64), np.ones(1, np.int64)
+    zeros, floats = np.zeros(3, np.float32), np.zeros(4096, np.float32)
+    rows, labels, shares = np.zeros(8, np.uintp), np.zeros(4, np.int64), np.zeros(4, np.float32)
+    data, rule = _Data(_at(x), _at(y), 3, 1, 1, _at(zeros)), _Rule(1.0, 0.0, 0.0, 0.0, BETA1, BETA2, EPSILON, 0)
+    room = _Room(_at(floats), _at(rows), _at(labels), _at(shares))
     library.train(
         layers, 1, size, _at(start), ctypes.byref(data), ctypes.byref(rule), None, 0, None, _at(index), _at(weight),
-        _at(counts), 1, _at(scratch), _at(rows), _at(labels), _at(shares), _at(updates), 6, _at(losses),
+        _at(counts), 1, ctypes.byref(room), _at(updates), 6, _at(losses),
     )  # fmt: skip
     return bool(np.allclose(updates, [-0.5, -1.0, 0.5, 0.5, 1.0, -0.5], atol=1e-6))
 
@@ -227,6 +232,11 @@ def _layers(rows: tuple[tuple[int, ...], ...]) -> ctypes.Array[_Layer]:
 
 def _at(array: np.ndarray[Any, Any] | None) -> int | None:
     return None if array is None else array.ctypes.data
+
+
+def _up(n: int, m: int) -> int:
+    """The next multiple of m."""
+    return -(-n // m) * m
 
 
 def _part(start: int, size: int) -> slice:

@@ -189,15 +189,26 @@ def _chains(sizes: Ints, wanted: Ints, clients: Ints, seed: int, number: int) ->
     epochs = -(-wanted // np.maximum(sizes, 1))
     lengths = epochs * sizes
     first = np.cumsum(lengths) - lengths
-    owner = np.repeat(np.arange(len(sizes)), lengths)
-    epoch, position = np.divmod(np.arange(len(owner)) - first[owner], sizes[owner])
-    draws = uniforms(seed, "batches", clients[owner], _counter(number, epoch, position))
+    # epoch by epoch, then sample by sample
+    begun, long = np.cumsum(epochs) - epochs, np.repeat(sizes, epochs)
+    client, epoch = np.repeat(clients, epochs), np.arange(len(long)) - np.repeat(begun, epochs)
+    position = np.arange(long.sum()) - np.repeat(np.cumsum(long) - long, long)
+    counter = np.repeat(_counter(number, epoch), long) + position.astype(np.uint64)
+    draws = uniforms(seed, "batches", np.repeat(client, long), counter)
     # One sort for all: epochs by their place, samples inside an epoch by their draw. Integers, since adding a place to
     # a float would round the draw, and then a client's order would depend on who stands before it.
-    place = (np.cumsum(epochs) - epochs)[owner] + epoch
-    order = np.argsort((place << _DRAW_BITS) + (draws * 2.0**_DRAW_BITS).astype(np.int64), kind="stable")
+    place = np.repeat(np.arange(len(long)) << _DRAW_BITS, long)
+    order = _order(place + (draws * 2.0**_DRAW_BITS).astype(np.int64))
     return np.append(position[order], 0), first
 
 
-def _counter(number: int, epoch: Ints, position: Ints) -> NDArray[np.uint64]:
-    return (np.uint64(number) << _ROUND) + (epoch.astype(np.uint64) << _EPOCH) + position.astype(np.uint64)
+def _order(keys: Ints) -> Ints:
+    """The stable order of keys that hardly ever tie."""
+    order = np.argsort(keys)
+    if (np.diff(keys[order]) == 0).any():
+        return np.argsort(keys, kind="stable")
+    return order
+
+
+def _counter(number: int, epoch: Ints) -> NDArray[np.uint64]:
+    return (np.uint64(number) << _ROUND) + (epoch.astype(np.uint64) << _EPOCH)

@@ -15,6 +15,7 @@ from horae.errors import require
 from horae.training.arena import Arena
 from horae.training.dense import Dense
 from horae.training.flops import forward_flops
+from horae.training.images import prefer_channels_last
 from horae.training.layout import Layout
 from horae.training.lean import Lean
 from horae.training.native import MOST_LAYERS, Native, compiled
@@ -26,6 +27,7 @@ from horae.training.work import Trained, Work
 from horae.types import Doubles, Floats, Ints
 
 TEST_BLOCK = 8192  # samples tested at once
+DEEP_BLOCK = 256  # by modules that are no stack of linear layers, whose activations would leave the cache
 SPAN_FLOATS = 2**13  # a linear model of fewer weights is trained as quickly weight by weight
 LOCKSTEP_FLOATS = 2**25  # a chunk's weights beyond this (128 MiB) train one client at a time
 
@@ -89,8 +91,8 @@ class Trainer:
         tensors = {**self._params.views(torch.tensor(params)), **self._buffers.views(torch.tensor(buffers))}
         every = torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *rows]))
         right, loss = torch.empty(len(every), dtype=torch.bool), torch.empty(len(every), dtype=torch.float64)
-        for first in range(0, len(every), TEST_BLOCK):
-            block = slice(first, first + TEST_BLOCK)
+        for first in range(0, len(every), self._block):
+            block = slice(first, first + self._block)
             logits, labels = functional_call(module, tensors, (self._x[every[block]],)), self._y[every[block]]
             right[block] = logits.argmax(1) == labels
             loss[block] = cross_entropy(logits, labels, reduction="none")
@@ -99,6 +101,8 @@ class Trainer:
     def _choose_path(self, shape: tuple[int, ...]) -> Path:
         """The quickest path that can train this module, or the one that [training] names."""
         wanted, stack = self.training.path, affine_stack(self.module, shape)
+        self._block = DEEP_BLOCK if stack is None else TEST_BLOCK
+        prefer_channels_last(self.module)
         lean = Lean(self.module, self._params, self._buffers, self.training, self._x, self._y, self.seed)
         if wanted == "lean" or stack is None:
             self._insist(wanted in ("auto", "lean"), "the model is no stack of linear layers; use lean or auto")

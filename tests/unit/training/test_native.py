@@ -16,15 +16,15 @@ needs_compiler = pytest.mark.skipif(compiled() is None, reason="there is no C co
 def test_weights_lie_in_rows_of_whole_vectors():
     module = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2, bias=False))
     padding = Padding.of(affine_stack(module, (3,)), Layout.of_params(module))
-    # 5 outputs in 8 rows of 16, a bias of 16; then 2 outputs in 4 rows of 16, and room for a bias
-    assert padding.layers == ((3, 5, 1, 1, 16, 16, 0, 128), (5, 2, 0, 0, 16, 16, 144, 208))
+    # 3 inputs in 4 rows of 16, a bias of 16; then 5 inputs in 8 rows of 16, and room for a bias
+    assert padding.layers == ((3, 5, 1, 1, 16, 0, 64), (5, 2, 0, 0, 16, 80, 208))
     assert padding.size == 224
     flat = np.arange(1, 31, dtype=np.float32)  # 15 weights, 5 biases, 10 weights
     padded = padding.into(flat)
-    assert padded[:3].tolist() == [1, 2, 3]
-    assert padded[16:19].tolist() == [4, 5, 6]
-    assert padded[128:133].tolist() == [16, 17, 18, 19, 20]
-    assert padded[144:149].tolist() == [21, 22, 23, 24, 25]
+    assert padded[:5].tolist() == [1, 4, 7, 10, 13]  # of the first input
+    assert padded[16:21].tolist() == [2, 5, 8, 11, 14]
+    assert padded[64:69].tolist() == [16, 17, 18, 19, 20]
+    assert padded[80:82].tolist() == [21, 26]
     assert padded.sum() == flat.sum()
 
 
@@ -97,6 +97,6 @@ def test_it_is_compiled_once_and_again_for_another_source_or_processor(monkeypat
 def test_a_kernel_that_computes_something_else_is_not_used(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     wrong = tmp_path / "kernel.c"
-    wrong.write_text(native.SOURCE.read_text().replace("-how->lr : 1.0f", "-2.0f * how->lr : 1.0f"))
+    wrong.write_text(native.SOURCE.read_text().replace("error[k] *= -how->lr", "error[k] *= -2.0f * how->lr"))
     monkeypatch.setattr(native, "SOURCE", wrong)
     assert compiled.__wrapped__() is None

@@ -69,6 +69,7 @@ def test_blocks_do_not_change_the_counts(monkeypatch):
     of = trainer()
     whole = of.evaluate(of.initial_params, of.initial_buffers, ROWS)
     monkeypatch.setattr("horae.training.trainer.TEST_BLOCK", 7)
+    of = trainer()
     parts = of.evaluate(of.initial_params, of.initial_buffers, ROWS)
     assert (whole[0] == parts[0]).all()
     np.testing.assert_allclose(whole[2], parts[2], rtol=1e-5)

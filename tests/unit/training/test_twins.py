@@ -112,17 +112,21 @@ def test_a_client_does_not_depend_on_who_else_is_in_the_round(model, epochs):
         np.testing.assert_allclose(together.updates[row], alone.updates[0], rtol=1e-4, atol=1e-5)
 
 
-def test_a_module_with_one_convolution_matches_its_twin():
+widths = st.lists(st.sampled_from([2, 4, 6]), min_size=1, max_size=2).map(tuple)
+networks = st.builds(Cnn, channels=widths, groups=st.just(2))
+
+
+@settings(deadline=None, max_examples=20, derandomize=True)
+@given(networks, st.sampled_from([(8, 8), (1, 9, 8), (3, 8, 10)]), trainings, st.data())
+def test_convolutions_match_their_twin(model, shape, training, data):
+    """Not with Adam: a bias before GroupNorm has a gradient of nothing but noise, which Adam makes as large as any."""
     rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(40, 8, 8)).astype(np.float32), rng.integers(0, CLASSES, 40)
-    module = initial(Cnn(channels=(4, 8), groups=2), (8, 8), CLASSES, SEED)
-    training = Training(momentum=0.9, batch=6)
-    trainer = Trainer(module, training, x, y, SEED)
-    work = Work(
-        trainer.initial_params, trainer.initial_buffers, np.arange(2), [np.arange(20), np.arange(20, 23)], round=0
-    )
+    x = rng.normal(size=(len(X), *shape)).astype(np.float32)
+    module = initial(model, shape, CLASSES, SEED)
+    trainer = Trainer(module, training, x, Y, SEED)
+    work = Work(trainer.initial_params, trainer.initial_buffers, **data.draw(works(trainer.n_params)))
     assert trainer.path_name == "lean"
     done = trainer.train(work)
-    for row in range(2):
-        twin = train_one(module, training, work, row, x, y, SEED)
-        np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-4, atol=1e-5)
+    for row in range(len(work.clients)):
+        twin = train_one(module, training, work, row, x, Y, SEED)
+        np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-3, atol=1e-4)

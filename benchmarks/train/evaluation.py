@@ -27,7 +27,8 @@ def measure(name: str) -> dict[str, Any]:
     task = workload.task()
     engine = Horae(task, workers=1)
     rng = np.random.default_rng(0)
-    rows = list(rng.integers(len(task.x), size=(CLIENTS, SAMPLES)))
+    firsts = rng.integers(len(task.x) - SAMPLES, size=CLIENTS)  # a client's samples lie together, as in training
+    rows = [np.arange(first, first + SAMPLES) for first in firsts]
     shares = np.array_split(np.arange(CLIENTS), MODELS)
     models = [engine.model + np.float32(i / 100) for i in range(MODELS)]
     engine.round()

@@ -188,10 +188,15 @@ class Experiment:
         )
 
     def world(
-        self, data_root: Path | None = None, people: Population | None = None, module: Any = None, workers: int = 1
+        self,
+        data_root: Path | None = None,
+        people: Population | None = None,
+        module: Any = None,
+        workers: int = 1,
+        pool: str = "local",
     ) -> World:
-        """Clients, devices, hours and trainer. people, module: given from Python instead of by name. workers: processes
-        that train.
+        """Clients, devices, hours and trainer. people, module: given from Python instead of by name. workers, pool: how
+        many processes train, and whose (see `Trainer`).
         """
         people = people or self._people(data_root)
         check_people(people, self.parts["clustering"], self.baseline, self.participants)
@@ -200,7 +205,7 @@ class Experiment:
             with affordable("model", "make it smaller"):
                 module = initial(self.parts["model"], people.shape, people.classes, self.seed)
         check_module(module, people.shape, people.classes)
-        trainer = Trainer(module, self.training, people.x, people.y, self.seed, workers)
+        trainer = Trainer(module, self.training, people.x, people.y, self.seed, workers, pool)
         return World(people, self.parts["devices"], self.parts["availability"], trainer, self.parts["cost"])
 
     def _people(self, data_root: Path | None) -> Population:

@@ -67,6 +67,7 @@ def run(
     data_root: str | File | None = None,
     changes: Mapping[str, Any] | None = None,
     workers: int = 1,
+    pool: str = "local",
     watch: Watch | None = None,
     stop: Stop = lambda: False,
     **fields: Any,
@@ -77,8 +78,9 @@ def run(
     `population=Population.from_arrays(...)`, `clustering="single"`, `model=torch.nn.Linear(...)`, `seed=3`. changes:
     dotted ones, {"clustering.gamma": 0.3}. out: the run directory (default runs/<name>-<time>). resume: a directory in
     which to go on with what was stopped there; what is given beside it must be what was given then. data_root: where
-    data sets lie. workers: processes that train clients side by side, which changes no bit of the result. watch: makes
-    an observer for each arm. stop: asked after every round; True ends the run with Stopped, and `resume` goes on.
+    data sets lie. workers: processes that train clients side by side, which changes no bit of the result; pool: whose,
+    "local", "ray", "parsl" or "package.module:function" (see `Trainer`). watch: makes an observer for each arm. stop:
+    asked after every round; True ends the run with Stopped, and `resume` goes on.
     Errors: HoraeError.
     """
     require(1 <= workers <= 1024, "workers", "be in [1, 1024]", workers)
@@ -95,7 +97,7 @@ def run(
         directory = _fresh_directory(experiment, out)
     else:
         experiment, directory = _begun(source, {**(changes or {})}, fields, resume, out)
-    world = experiment.world(None if data_root is None else File(data_root), people, module, workers)
+    world = experiment.world(None if data_root is None else File(data_root), people, module, workers, pool)
     with claimed(directory), closing(world.trainer):
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")

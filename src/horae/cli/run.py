@@ -25,6 +25,10 @@ def run(
     out: Annotated[Path | None, typer.Option(help="The run directory (default: runs/<name>-<time>).")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that train; the result is the same.")] = 1,
+    pool: Annotated[
+        str,
+        typer.Option(help="Whose processes: local, ray, parsl, or package.module:function, which makes an executor."),
+    ] = "local",
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
@@ -33,7 +37,7 @@ def run(
     console = Console(stderr=True, quiet=as_json)
     with stopping(console) as stop, Watcher(console, quiet=as_json) as watcher:
         root = data_root_of(data_root)
-        options: dict[str, Any] = {"out": out, "resume": resume, "workers": workers, "data_root": root}
+        options: dict[str, Any] = {"out": out, "resume": resume, "workers": workers, "pool": pool, "data_root": root}
         result = carry_out(file, changes=changes, watch=watcher.arm, stop=stop, **options)
     if not printed({**result.summary, "directory": str(result.directory)}, as_json):
         _show(result, Console())

@@ -220,21 +220,34 @@ INLINE float largest(const float *row, int64_t n) { /* NaN may be passed over: w
     return top;
 }
 
+/* e^(row - top) in place, 0 behind the outputs; its sum. */
+static float exponentials(const layer *l, float *row, float top) {
+    vec total = {0};
+    for (int64_t o = 0; o < l->out_pad; o++) row[o] = power(row[o] - top);
+    for (int64_t o = l->out; o < l->out_pad; o++) row[o] = 0.0f;
+    for (int64_t o = 0; o < l->out_pad; o += LANES) total += load(row + o);
+    return sum(total);
+}
+
 /* logits -> (softmax - onehot) weight, in place; the sum of -log p of the labels. Rows of weight 0 become 0. */
 static double cross_entropy(const layer *l, float *z, const int64_t *labels, const float *weight, int64_t rows) {
     double loss = 0.0;
     for (int64_t r = 0; r < rows; r++) {
         float *row = z + r * l->out_pad, top = largest(row, l->out), own = row[labels[r]] - top;
-        vec total = {0};
-        for (int64_t o = 0; o < l->out_pad; o++) row[o] = power(row[o] - top);
-        for (int64_t o = l->out; o < l->out_pad; o++) row[o] = 0.0f;
-        for (int64_t o = 0; o < l->out_pad; o += LANES) total += load(row + o);
-        float all_of = sum(total), share = weight[r] / all_of;
-        loss += weight[r] > 0.0f ? (double)(logf(all_of) - own) : 0.0;
+        float total = exponentials(l, row, top), share = weight[r] / total;
+        loss += weight[r] > 0.0f ? (double)(logf(total) - own) : 0.0;
         for (int64_t o = 0; o < l->out_pad; o++) row[o] *= share;
         row[labels[r]] -= weight[r];
     }
     return loss;
+}
+
+/* The first of the largest, or the first that is not a number. */
+static int64_t guess(const float *row, int64_t n) {
+    int64_t best = 0;
+    for (int64_t o = 1; o < n; o++)
+        if (row[o] > row[best] || (row[o] != row[o] && row[best] == row[best])) best = o;
+    return best;
 }
 
 /* How a client descends. drift, keep (padded, may be null): as in Correction and Submodel. */
@@ -286,6 +299,16 @@ int64_t scratch_size(const layer *layers, int64_t depth, int64_t size, int64_t b
     return total + 2 * padded * widest;
 }
 
+/* Every layer's outputs for samples `rows` (full of them; deeper layers' inputs are put behind, `padded` apart). */
+static void through(const layer *layers, int64_t depth, const float *w, const float **rows, int64_t padded, int64_t full,
+                    const float *const *soon, int64_t n_soon, float *const *act) {
+    for (int64_t d = 0; d < depth; d++) {
+        forward(layers + d, w, rows + d * padded, full, soon, d ? 0 : n_soon, act[d]);
+        if (d + 1 < depth)
+            for (int64_t r = 0; r < full; r++) rows[(d + 1) * padded + r] = act[d] + r * layers[d].out_pad;
+    }
+}
+
 /* One client: all its steps from the weights w, which are changed in place. more: whether index goes on behind its own samples.
    Returns the sum over samples of -log p(label), each at the weights of its step. */
 static double descend(const layer *layers, int64_t depth, int64_t size, float *w, const float *start, const data *from,
@@ -314,11 +337,7 @@ static double descend(const layer *layers, int64_t depth, int64_t size, float *w
             in->shares[r] = r < n ? weight[at] : 0.0f;
         }
         for (int64_t r = 0; r < n_soon; r++) soon[r] = from->x + index[(s + 1) * from->batch + r] * from->stride;
-        for (int64_t d = 0; d < depth; d++) {
-            forward(layers + d, w, rows + d * padded, full, soon, d ? 0 : n_soon, act[d]);
-            if (d + 1 < depth)
-                for (int64_t r = 0; r < full; r++) rows[(d + 1) * padded + r] = act[d] + r * layers[d].out_pad;
-        }
+        through(layers, depth, w, rows, padded, full, soon, n_soon, act);
         loss += cross_entropy(layers + depth - 1, act[depth - 1], in->labels, in->shares, full);
         if (!simple) memset(g, 0, size * sizeof(float));
         float *error = act[depth - 1];
@@ -377,6 +396,29 @@ void train(const layer *layers, int64_t depth, int64_t size, const float *start,
         for (int64_t d = 0; d < depth; d++) {
             leave(layers + d, w, start, to);
             to += layers[d].out * (layers[d].in + layers[d].has_bias);
+        }
+    }
+}
+
+/* One model w on n samples `index`, `batch` at a time: whether each is right, and its -log p(label). */
+void test(const layer *layers, int64_t depth, const float *w, const data *from, const int64_t *index, int64_t n, const room *in,
+          uint8_t *right, float *losses) {
+    int64_t padded = (from->batch + 3) / 4 * 4;
+    float *act[MOST], *scratch = in->floats;
+    const float **rows = in->rows, **soon = rows + depth * padded;
+    const layer *last = layers + depth - 1;
+    for (int64_t d = 0; d < depth; scratch += padded * layers[d].out_pad, d++) act[d] = scratch;
+    for (int64_t at = 0; at < n; at += from->batch) {
+        int64_t count = least(from->batch, n - at), next = at + count, n_soon = least(from->batch, n - next);
+        for (int64_t r = 0; r < count; r++) rows[r] = from->x + index[at + r] * from->stride;
+        for (int64_t r = 0; r < n_soon; r++) soon[r] = from->x + index[next + r] * from->stride;
+        through(layers, depth, w, rows, padded, count, soon, n_soon, act);
+        for (int64_t r = 0; r < count; r++) {
+            float *row = act[depth - 1] + r * last->out_pad, top = largest(row, last->out);
+            int64_t label = from->y[index[at + r]];
+            right[at + r] = guess(row, last->out) == label;
+            float own = row[label] - top;
+            losses[at + r] = logf(exponentials(last, row, top)) - own;
         }
     }
 }

@@ -26,10 +26,11 @@ from horae.training.layout import Layout
 from horae.training.plan import Batches, Training
 from horae.training.stack import Affine
 from horae.training.work import Work
-from horae.types import Doubles, Floats
+from horae.types import Bools, Doubles, Floats, Ints
 
 SOURCE = Path(__file__).with_name("kernel.c")
 LANES, FOUR, MOST_LAYERS = 16, 4, 32
+TESTED = 24  # samples at once: they and the weights fit the second cache
 FLAGS = (  # the best that the compiler takes
     ("-O3", "-march=native", "-mprefer-vector-width=512", "-ffp-contract=fast"),
     ("-O3", "-march=native", "-ffp-contract=fast"),
@@ -127,18 +128,14 @@ class Native:
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
-        kernel = compiled()
-        assert kernel is not None  # whoever chose this path has looked
+        kernel = _kernel()
         clients, steps, batch = plan.index.shape
-        size, full, depth = self.padding.size, _up(batch, FOUR), len(self.padding.layers)
+        size, depth = self.padding.size, len(self.padding.layers)
         layers = _layers(self.padding.layers)
         start, keep, drift = self._bent(work)
         zeros, losses = np.zeros(self.x.shape[1], np.float32), np.zeros(clients)
         data = _Data(self.x.data_ptr(), self.y.data_ptr(), self.x.shape[1], steps, batch, _at(zeros))
-        floats = np.zeros(size + kernel.scratch_size(layers, depth, size, batch), np.float32)
-        rows, labels = np.zeros((depth + 1) * full, np.uintp), np.zeros(full, np.int64)
-        shares = np.zeros(full, np.float32)
-        room = _Room(_at(floats), _at(rows), _at(labels), _at(shares))
+        room, _held = _room(size + kernel.scratch_size(layers, depth, size, batch), depth, batch)
         columns = [np.ascontiguousarray(column) for column in (plan.index, plan.weight, plan.counts)]
         kernel.train(
             layers, depth, size, _at(start), ctypes.byref(data), ctypes.byref(self._rule(work)), _at(drift),
@@ -146,6 +143,26 @@ class Native:
             _at(updates), updates.shape[1], _at(losses),
         )  # fmt: skip
         return np.repeat(work.buffers[None], clients, 0), losses
+
+    def test(self, params: Floats, index: Ints) -> tuple[Bools, Floats]:
+        """Whether each of the samples `index (n,)` is classified right, and its loss."""
+        kernel, layers, depth = _kernel(), _layers(self.padding.layers), len(self.padding.layers)
+        index, w = np.ascontiguousarray(index), self.padding.into(params)
+        right, losses = np.empty(len(index), np.bool_), np.empty(len(index), np.float32)
+        data = _Data(self.x.data_ptr(), self.y.data_ptr(), self.x.shape[1], 1, TESTED, None)
+        room, _held = _room(kernel.scratch_size(layers, depth, 0, TESTED), depth, TESTED)
+        kernel.test(
+            layers,
+            depth,
+            _at(w),
+            ctypes.byref(data),
+            _at(index),
+            len(index),
+            ctypes.byref(room),
+            _at(right),
+            _at(losses),
+        )
+        return right, losses
 
     def _bent(self, work: Work) -> tuple[Floats, Floats | None, Floats | None]:
         """Start, living weights and drift in the kernel's layout."""
@@ -158,6 +175,24 @@ class Native:
         t, lr = self.training, self.training.lr_at(work.round) * work.lr_scale
         adam = t.optimizer == "adam"
         return _Rule(lr, t.momentum, t.weight_decay, work.correction.prox, BETA1, BETA2, EPSILON, adam)
+
+
+def _room(floats: int, depth: int, batch: int) -> tuple[_Room, tuple[np.ndarray[Any, Any], ...]]:
+    """What the kernel works in, and the arrays that it is made of, to be held meanwhile."""
+    full = _up(batch, FOUR)
+    arrays = (
+        np.zeros(floats, np.float32),
+        np.zeros((depth + 1) * full, np.uintp),
+        np.zeros(full, np.int64),
+        np.zeros(full, np.float32),
+    )
+    return _Room(*(array.ctypes.data for array in arrays)), arrays
+
+
+def _kernel() -> ctypes.CDLL:
+    kernel = compiled()
+    assert kernel is not None  # whoever chose this path has looked
+    return kernel
 
 
 @cache
@@ -205,7 +240,8 @@ def _load(file: Path | None) -> ctypes.CDLL | None:
     library.scratch_size.argtypes, library.scratch_size.restype = (array, number, number, number), number
     head = (array, number, number, array, array, array, array, number)
     library.train.argtypes = (*head, array, array, array, array, number, array, array, number, array)
-    library.train.restype = None
+    library.test.argtypes = (array, number, array, array, array, number, array, array, array)
+    library.train.restype = library.test.restype = None
     return library
 
 
@@ -215,10 +251,9 @@ def _agrees(library: ctypes.CDLL) -> bool:
     start, x, updates, losses = (np.zeros(n, np.float32) for n in (size, 3, 6, 2))
     x[:] = (1.0, 2.0, -1.0)
     index, weight, counts, y = np.zeros(1, np.int64), np.ones(1, np.float32), np.ones(1, np.int64), np.ones(1, np.int64)
-    zeros, floats = np.zeros(3, np.float32), np.zeros(4096, np.float32)
-    rows, labels, shares = np.zeros(8, np.uintp), np.zeros(4, np.int64), np.zeros(4, np.float32)
+    zeros = np.zeros(3, np.float32)
     data, rule = _Data(_at(x), _at(y), 3, 1, 1, _at(zeros)), _Rule(1.0, 0.0, 0.0, 0.0, BETA1, BETA2, EPSILON, 0)
-    room = _Room(_at(floats), _at(rows), _at(labels), _at(shares))
+    room, _held = _room(4096, 1, 1)
     library.train(
         layers, 1, size, _at(start), ctypes.byref(data), ctypes.byref(rule), None, 0, None, _at(index), _at(weight),
         _at(counts), 1, ctypes.byref(room), _at(updates), 6, _at(losses),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -18,7 +18,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import multiprocessing
 
-from horae.errors import RunError
+from horae.errors import HoraeError, RunError, one_line
 from horae.training.arena import Arena, opened
 from horae.training.plan import Batches
 from horae.training.work import Work
@@ -63,20 +63,68 @@ class Answer:
     updates: Floats | None
 
 
-@dataclass
-class Pool:
-    """A trainer's path, spread over `workers` processes of `threads` threads each.
+class Hands(Protocol):
+    """Whoever trains parts: processes on this machine (`Near`), or an executor's workers anywhere (`far.Far`).
 
-    A round is cut where the path's own sums are cut, and put together in the order of the clients: nothing depends on
-    who trains what. Processes start with the first round; one that dies is replaced, and its clients are done again.
-    The samples, the model and the updates lie in memory that all share.
+    lost: what waiting raises when a worker was lost and its part must be done again.
     """
+
+    @property
+    def lost(self) -> tuple[type[Exception], ...]:
+        """See above."""
+
+    def submit(self, part: Part) -> Callable[[], Answer]:
+        """Have a part trained; what comes back waits for the answer."""
+
+    def renew(self) -> None:
+        """A worker was lost: make sure that there are enough again."""
+
+    def close(self) -> None:
+        """End the workers."""
+
+
+@dataclass
+class Near:
+    """Processes of this machine, which share its memory. They start with the first part."""
 
     path: Path
     workers: int
     threads: int
-    arena: Arena
     _executor: ProcessPoolExecutor | None = field(default=None, init=False, repr=False)
+
+    lost = (BrokenProcessPool,)
+
+    def submit(self, part: Part) -> Callable[[], Answer]:
+        """Have a part trained."""
+        if self._executor is None:
+            spawn = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self.workers, spawn, _begin, (self.path, self.threads))
+        return self._executor.submit(_train_near, part).result
+
+    def renew(self) -> None:
+        """End the rest of them; the next part starts others."""
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
+
+
+@dataclass
+class Pool:
+    """A trainer's path, spread over `workers`.
+
+    A round is cut where the path's own sums are cut, and put together in the order of the clients: nothing depends on
+    who trains what. Where a worker is lost its clients are done again. On one machine the samples, the model and the
+    updates lie in memory that all share.
+    """
+
+    path: Path
+    workers: int
+    arena: Arena
+    hands: Hands
 
     @property
     def name(self) -> str:
@@ -91,7 +139,7 @@ class Pool:
     def train(self, work: Work, plan: Batches, updates: Floats, name: Name = None) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`, which other processes find under `name`. Returns buffers and summed losses."""
         cuts = list(_cuts(len(work.clients), self.path.grain, self.workers))
-        if len(cuts) < 2:
+        if not cuts or (len(cuts) == 1 and isinstance(self.hands, Near)):
             return self.path.train(work, plan, updates)
         params, place = self.arena.take(1, len(work.params))
         params[0] = work.params
@@ -104,48 +152,44 @@ class Pool:
         return np.concatenate([a.buffers for a in answers]), np.concatenate([a.sums for a in answers])
 
     def close(self) -> None:
-        """End the processes."""
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
-            self._executor = None
+        """End the workers."""
+        self.hands.close()
 
     def _all(self, parts: list[Part]) -> list[Answer]:
         """An answer for every part, however often workers die."""
         done: dict[int, Answer] = {}
         failures = 0
         while len(done) < len(parts):
-            found = self._attempt({i: part for i, part in enumerate(parts) if i not in done})
+            found, why = self._attempt({i: part for i, part in enumerate(parts) if i not in done})
             failures = 0 if found else failures + 1
             done |= found
             if failures >= PATIENCE:
-                raise RunError(f"{self.workers} workers keep dying; is memory short? Lower --workers")
+                words = f" ({one_line(why, 160)})" if str(why) else ""
+                raise RunError(f"{self.workers} workers keep dying{words}; is memory short? Lower --workers")
         return [done[i] for i in range(len(parts))]
 
-    def _attempt(self, parts: dict[int, Part]) -> dict[int, Answer]:
-        """The parts that were finished before a worker died, if one did."""
-        futures: dict[int, Future[Answer]] = {}
+    def _attempt(self, parts: dict[int, Part]) -> tuple[dict[int, Answer], Exception | None]:
+        """The parts that were finished, and why others were not."""
+        waits: dict[int, Callable[[], Answer]] = {}
         found: dict[int, Answer] = {}
-        broken = False
+        why: Exception | None = None
         try:
             for i, part in parts.items():
-                futures[i] = self._started().submit(_train, part)
-        except BrokenProcessPool:
-            broken = True
-        for i, future in futures.items():
+                waits[i] = self.hands.submit(part)
+        except HoraeError:
+            raise
+        except self.hands.lost as error:
+            why = error
+        for i, wait in waits.items():
             try:
-                found[i] = future.result()
-            except BrokenProcessPool:
-                broken = True
-        if broken:
-            self.close()
-        return found
-
-    def _started(self) -> ProcessPoolExecutor:
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                self.workers, multiprocessing.get_context("spawn"), _begin, (self.path, self.threads)
-            )
-        return self._executor
+                found[i] = wait()
+            except HoraeError:
+                raise
+            except self.hands.lost as error:
+                why = error
+        if why is not None:
+            self.hands.renew()
+        return found, why
 
 
 def _cuts(clients: int, grain: int, workers: int) -> Iterator[slice]:
@@ -175,13 +219,18 @@ def _outlive_nobody() -> None:
         os._exit(1)
 
 
-def _train(part: Part) -> Answer:
+def _train_near(part: Part) -> Answer:
     assert _path is not None  # _begin ran first
+    return train_part(_path, part)
+
+
+def train_part(path: Path, part: Part) -> Answer:
+    """In a worker: one part's clients."""
     work, (_, columns) = part.work, part.shape
     if part.params is not None:
         work = replace(work, params=opened(part.params, 1, columns)[0])
     if part.updates is not None:
         whole = opened(part.updates, *part.shape)
-        return Answer(*_path.train(work, part.plan, whole[part.clients]), None)
+        return Answer(*path.train(work, part.plan, whole[part.clients]), None)
     updates = np.empty((len(work.clients), columns), np.float32)
-    return Answer(*_path.train(work, part.plan, updates), updates)
+    return Answer(*path.train(work, part.plan, updates), updates)

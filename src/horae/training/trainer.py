@@ -14,13 +14,15 @@ from torch.nn.functional import cross_entropy
 from horae.errors import require
 from horae.training.arena import Arena
 from horae.training.dense import Dense
+from horae.training.executors import LOCAL, starter
+from horae.training.far import Far
 from horae.training.flops import forward_flops
 from horae.training.images import prefer_channels_last
 from horae.training.layout import Layout
 from horae.training.lean import Lean
 from horae.training.native import MOST_LAYERS, Native, compiled
 from horae.training.plan import Training, batches
-from horae.training.pool import Path, Pool
+from horae.training.pool import Hands, Near, Path, Pool
 from horae.training.span import Span
 from horae.training.stack import affine_stack
 from horae.training.work import Trained, Work
@@ -37,19 +39,36 @@ class Trainer:
 
     path_name: "native" (compiled), "span" or "dense" (clients in lock-step), or "lean" (any module): see docs/decisions
     0010.
-    workers: processes that share a round's clients; they change no bit, and `close` ends them.
+    workers: processes that share a round's clients; they change no bit, and `close` ends them. pool: whose processes:
+    "local", "ray", "parsl", or "package.module:function" for a function of the number of workers that returns a
+    concurrent.futures.Executor.
     n_params, initial_params `(P,)`, initial_buffers `(B,)`: of the module as given. flops_per_sample: forward.
     """
 
-    def __init__(self, module: nn.Module, training: Training, x: Floats, y: Ints, seed: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        training: Training,
+        x: Floats,
+        y: Ints,
+        seed: int,
+        workers: int = 1,
+        pool: str = LOCAL,
+    ) -> None:
         """x `(images, *shape)`, y `(images,)`: the population's samples. Copies the module; sets torch's threads."""
         torch.set_num_threads(training.threads)
         self.training, self.seed = training, seed
         self.module = copy.deepcopy(module)
         self._x, self._y = _tensor(x, np.float32), _tensor(y, np.int64)
         self._params, self._buffers = Layout.of_params(self.module), Layout.of_buffers(self.module)
-        self._path, self._arena = self._choose_path(x.shape[1:]), Arena(shared=workers > 1)
-        self._pool = None if workers == 1 else Pool(self._path, workers, training.threads, self._arena)
+        near = pool == LOCAL
+        self._path, self._arena = self._choose_path(x.shape[1:]), Arena(shared=near and workers > 1)
+        hands: Hands = (
+            Near(self._path, workers, training.threads)
+            if near
+            else Far(self._path, training.threads, starter(pool, workers))
+        )
+        self._pool = None if near and workers == 1 else Pool(self._path, workers, self._arena, hands)
         self.path_name, self.n_params = self._path.name, self._params.size
         self.initial_params, self.initial_buffers = self._params.flatten(module), self._buffers.flatten(module)
         self.flops_per_sample = forward_flops(self.module, x.shape[1:])
@@ -87,6 +106,8 @@ class Trainer:
 
     def _test(self, params: Floats, buffers: Floats, rows: Sequence[Ints]) -> tuple[np.ndarray, np.ndarray]:
         """Whether each sample is classified right, and its loss, in the order of the concatenated rows."""
+        if isinstance(self._path, Native):
+            return self._path.test(params, np.concatenate([np.zeros(0, np.int64), *rows]))
         module = self.module.eval()
         tensors = {**self._params.views(torch.tensor(params)), **self._buffers.views(torch.tensor(buffers))}
         every = torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *rows]))

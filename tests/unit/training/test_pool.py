@@ -66,21 +66,21 @@ def test_workers_change_no_bit_also_when_they_are_killed(kind):
     many = many_of(alone, kind, 2)
     try:
         same(many.train(work(many)), wanted)
-        before = set(many._pool._executor._processes)
+        before = set(many._pool.hands._executor._processes)
         for worker in before:
             os.kill(worker, signal.SIGKILL)
         same(many.train(work(many)), wanted)
-        assert before.isdisjoint(many._pool._executor._processes)
+        assert before.isdisjoint(many._pool.hands._executor._processes)
     finally:
         many.close()
-    assert many._pool._executor is None
+    assert many._pool.hands._executor is None
 
 
 def test_workers_that_keep_dying_are_given_up(monkeypatch):
     _, alone = trainer("dense")
     many = many_of(alone, "dense", 2)
-    monkeypatch.setattr(many._pool, "_attempt", lambda parts: {})
-    with pytest.raises(RunError, match="2 workers keep dying"):
+    monkeypatch.setattr(many._pool, "_attempt", lambda parts: ({}, RuntimeError("worker 7 is gone")))
+    with pytest.raises(RunError, match=r"2 workers keep dying \(worker 7 is gone\)"):
         many.train(work(many))
 
 
@@ -117,7 +117,7 @@ if __name__ == "__main__":
     x, y = np.zeros((8, 2), np.float32), np.zeros(8, np.int64)
     made = Trainer(nn.Linear(2, 2), Training(steps=1, batch=2, chunk=1, path="lean"), x, y, 0, 2)
     made.train(Work(made.initial_params, made.initial_buffers, np.arange(2), [np.arange(4), np.arange(4, 8)], 0))
-    print(*made._pool._executor._processes, flush=True)
+    print(*made._pool.hands._executor._processes, flush=True)
     os.kill(os.getpid(), 9)
 """
     file = tmp_path / "main.py"

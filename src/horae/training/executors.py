@@ -1,0 +1,94 @@
+"""Executors by name: whose workers train when one machine is not enough. Another one is a function in EXECUTORS."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from horae.errors import ConfigError, RunError, brief, did_you_mean, one_line
+
+LOCAL = "local"
+
+
+def ray(workers: int) -> Executor:
+    """Ray: the cluster that RAY_ADDRESS names, otherwise one of its own on this machine with `workers` CPUs."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    class Workers(Executor):
+        """Ray's tasks as futures."""
+
+        def __init__(self) -> None:
+            own: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False}
+            ray.init(log_to_driver=False, ignore_reinit_error=True, **({} if "RAY_ADDRESS" in os.environ else own))
+
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            """A task that takes one CPU."""
+            future: Future[Any] = ray.remote(num_cpus=1, max_retries=0)(fn).remote(*args, **kwargs).future()
+            return future
+
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            """Leave the cluster."""
+            ray.shutdown()
+
+    return Workers()
+
+
+def parsl(workers: int) -> Executor:
+    """Parsl: `workers` processes of its own on this machine. For a site write a function like this, with its Config."""
+    from parsl.concurrent import ParslPoolExecutor
+    from parsl.config import Config
+    from parsl.executors import HighThroughputExecutor
+
+    # Parsl looks for its own programs along PATH, which leads to them only in an activated environment.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    here = HighThroughputExecutor(label="horae", address="127.0.0.1", max_workers_per_node=workers)
+    folder = tempfile.mkdtemp(prefix="horae-parsl-")
+    executor: Executor = ParslPoolExecutor(Config([here], run_dir=folder, usage_tracking=0, initialize_logging=False))
+    return executor
+
+
+EXECUTORS: dict[str, Callable[[int], Executor]] = {"ray": ray, "parsl": parsl}
+
+
+def starter(name: str, workers: int) -> Callable[[], Executor]:
+    """What starts the executor of that name, or of "package.module:function"; the function takes the number of workers.
+
+    Errors: ConfigError where there is none, or where its library is not installed.
+    """
+    if name in EXECUTORS:
+        if find_spec(name) is None:
+            raise ConfigError(f'pool: {name} is not installed; pip install "horae[{name}]"')
+        return partial(_started, name, EXECUTORS[name], workers)
+    if ":" not in name:
+        known = (LOCAL, *EXECUTORS)
+        which = f"one of {', '.join(known)}, or package.module:function"
+        raise ConfigError(f"pool should be {which}, is {brief(name, 40)}; {did_you_mean(name, known)}")
+    where, _, what = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(where), what)
+    except Exception as error:  # whatever somebody else's module says while it is imported
+        why = one_line(f"{type(error).__name__}: {error}", 120)
+        raise ConfigError(f"pool: cannot import {brief(name)} ({why}); check the module path") from None
+    if not callable(function):
+        raise ConfigError(f"pool: {brief(name)} cannot be called; name a function that takes the number of workers")
+    return partial(_started, name, function, workers)
+
+
+def _started(name: str, function: Callable[[int], Executor], workers: int) -> Executor:
+    try:
+        executor = function(workers)
+    except Exception as error:  # whatever somebody else's executor has to say
+        raise RunError(f"pool {name} did not start ({one_line(f'{type(error).__name__}: {error}', 160)})") from None
+    if not isinstance(executor, Executor):
+        found = type(executor).__name__
+        raise ConfigError(f"pool: {brief(name)} should return a concurrent.futures.Executor, not {found}")
+    return executor

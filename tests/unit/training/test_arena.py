@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 
+from horae.errors import NoRoom
 from horae.training.arena import Arena, opened
 
 linux = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory is shared by name on Linux only")
@@ -69,3 +70,33 @@ def test_a_name_is_never_given_twice():
     names.append(other.take(1, 1)[1])
     other.close()
     assert len(set(names)) == 6
+
+
+def test_what_memory_does_not_hold_lies_in_a_file_without_a_name(monkeypatch, tmp_path):
+    monkeypatch.setattr("horae.training.arena._at_hand", lambda: 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for shared in (False, True):
+        arena = Arena(shared=shared)
+        array, name = arena.take(4, 50)
+        array[:] = np.arange(200).reshape(4, 50)
+        assert array[3, 49] == 199
+        if name is not None:
+            np.testing.assert_array_equal(opened(name, 4, 50), array)
+        small, _ = arena.take(2, 2)
+        small[:] = 1
+        arena.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@linux
+def test_a_disk_without_room_for_them_is_said(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("horae.training.arena._at_hand", lambda: 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(
+        NoRoom, match=f"GiB for a round's updates are neither in memory nor in {tmp_path} .No space left"
+    ):
+        Arena().take(2, 10)

@@ -44,7 +44,7 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
         "python -m benchmarks.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--turns", type=int, default=7, help="counted turns (7)")
-    parser.add_argument("--limit", type=float, default=60, help="seconds of a workload, after three turns (60)")
+    parser.add_argument("--limit", type=float, default=120, help="seconds of a workload, after three turns (120)")
     parser.add_argument("--only", type=_names(WORKLOADS), default=None, help=f"of {', '.join(WORKLOADS)}")
     parser.add_argument("--engines", type=_names(ENGINES), default=None, help=f"of {', '.join(ENGINES)}")
     parser.add_argument("--out", type=Path, default=None, help="folder of the results")

@@ -62,7 +62,7 @@ def train(
         scores = [event for event in read(directory / "events.jsonl") if event["event"] == "score"]
         return Arm(read_final(store, identity).tree, scores, read_summary(directory))
     watcher = watch(experiment.clustered, experiment) if watch else None
-    with EventLog(directory / "events.jsonl", world.population.groups) as log:
+    with EventLog(directory / "events.jsonl", world.population) as log:
         standing, checkpoints = _train(experiment, world, log, (store, identity), watcher, stop)
         summary = _summary(experiment, world, log, standing, checkpoints)
         checkpoints.close(standing)
@@ -162,9 +162,8 @@ def _fingerprints(world: World) -> dict[str, str]:
     """Short hashes of who holds which samples and of the first model: arms that share them are paired."""
     people, trainer = world.population, world.trainer
     some = people.x[:: max(1, len(people.x) // 4096)]
-    held = (people.train.offsets, people.train.indices, people.test.offsets, people.test.indices)
     return {
-        "clients": _hash(some, people.y, people.groups, *held),
+        "clients": _hash(some, people.y, *people.held),
         "model": _hash(trainer.initial_params, trainer.initial_buffers),
     }
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from horae.clustering import CLUSTERING, Oracle
 from horae.engines.simulation import Pace
 from horae.errors import ConfigError, one_line, require
@@ -52,12 +50,11 @@ def check_people(people: Population, used: Any, baseline: str, participants: int
     require(participants <= n, "participants", f"be <= {n} clients", participants, remedy)
     for which, clustering in _clusterings(used, baseline):
         if isinstance(clustering, Oracle):
-            _check_groups(people.groups, which, participants)
+            _check_groups(people.labels, which, participants)
 
 
-def check_batches(training: Training, sizes: Ints, participants: int) -> None:
-    """Refuse batches that no memory holds. sizes `(clients,)`: training samples of each."""
-    most = int(sizes.max())
+def check_batches(training: Training, most: int, participants: int) -> None:
+    """Refuse batches that no memory holds. most: training samples of any client."""
     steps = training.epochs * -(-most // training.batch) if training.epochs else training.steps
     cells, field = participants * steps * training.batch, "training.batch x steps x participants"
     require(cells <= CELLS, field, f"be <= {CELLS:,}, what fits in memory", cells, "lower training.batch")
@@ -74,8 +71,7 @@ def affordable(what: str, remedy: str) -> Iterator[None]:
         raise ConfigError(f"{what} should fit into memory: {one_line(error, 120)}; {remedy}") from None
 
 
-def _check_groups(groups: Ints, which: str, participants: int) -> None:
-    found = np.unique(groups)
+def _check_groups(found: Ints, which: str, participants: int) -> None:
     planted = found[found >= 0]
     field, remedy = f"{which} oracle", "use another one, or a population with planted groups such as digits-rotated"
     require(planted.size > 0, field, "have planted groups to go by", "a population without", remedy)

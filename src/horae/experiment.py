@@ -200,7 +200,7 @@ class Experiment:
         """
         people = people or self._people(data_root)
         check_people(people, self.parts["clustering"], self.baseline, self.participants)
-        check_batches(self.training, people.train.sizes, self.participants)
+        check_batches(self.training, people.train.most, self.participants)
         if module is None:
             with affordable("model", "make it smaller"):
                 module = initial(self.parts["model"], people.shape, people.classes, self.seed)

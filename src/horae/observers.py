@@ -12,6 +12,7 @@ from horae.pure.fairness import tail_means
 from horae.pure.streams import stream
 from horae.types import Doubles, Engine, Evaluate, Ints, Path
 
+MOST = 65_536  # clients that are scored at the end: ±0.1 points
 ENOUGH = 4096  # clients: ±0.5 points at 95 % for accuracies that spread by 16 points
 
 
@@ -60,7 +61,8 @@ class Score:
 
 @dataclass
 class Evaluator:
-    """Scores clients every `period` participations, and all of them once at the end; moves neither clock nor ledger.
+    """Scores clients every `period` participations, and all of them (or MOST, if there are more) once at the end; moves
+    neither clock nor ledger.
 
     total: clients in the population; sample: how many are scored on the way (0: enough for ±0.5 points). Every score
     goes to `note`.
@@ -77,7 +79,7 @@ class Evaluator:
         """Score at the start, whenever another period has passed, and at the end."""
         if over or standing.ledger.participations >= self.next_at:
             self.next_at += self.period
-            self.note(self.score(standing, engine, self.everybody() if over else self.some()))
+            self.note(self.score(standing, engine, self.some(MOST) if over else self.some(self.sample or ENOUGH)))
 
     def snapshot(self) -> int:
         """When the next score is due."""
@@ -87,15 +89,11 @@ class Evaluator:
         """Go on from there."""
         self.next_at = state
 
-    def everybody(self) -> Ints:
-        """All clients."""
-        return np.arange(self.total)
-
-    def some(self) -> Ints:
-        """The same sample of clients every time."""
-        n = min(self.total, self.sample or ENOUGH)
+    def some(self, most: int) -> Ints:
+        """All clients, or the same sample of `most` every time."""
+        n = min(self.total, most)
         if n == self.total:
-            return self.everybody()
+            return np.arange(self.total)
         return np.sort(stream(self.seed, "evaluate").choice(self.total, n, replace=False))
 
     def score(self, standing: Standing, engine: Engine, clients: Ints) -> Score:

@@ -203,10 +203,17 @@ def test_a_population_is_the_same_for_the_same_seed_and_tests_on_what_it_never_t
         pytest.skip("its data are not embedded; see docs/data.md")
     one, two, other = (cls(clients=30).build(seed, None) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.x, two.x)
-    np.testing.assert_array_equal(one.train.indices, two.train.indices)
-    assert one.train.indices.tolist() != other.train.indices.tolist()
     assert one.clients == 30
-    assert not set(one.train.indices.tolist()) & set(one.test.indices.tolist())
+
+    def rows(held):
+        return [held.row(i).tolist() for i in range(30)]
+
+    assert rows(one.train) == rows(two.train) != rows(other.train)
+    assert not {row for own in rows(one.train) for row in own} & {row for own in rows(one.test) for row in own}
+    sizes = one.train.sizes_of(np.array([3, 0, 29]))
+    assert sizes.tolist() == [len(rows(one.train)[i]) for i in (3, 0, 29)]
+    assert one.train.most == max(map(len, rows(one.train)))
+    assert set(one.planted) == set(one.labels) - {-1} >= set(one.groups[np.arange(30)]) - {-1}
 
 
 @each("model")

@@ -9,6 +9,7 @@ import numpy as np
 
 from horae.types import UNKNOWN, Doubles, Floats, Ints
 
+MOST = 10_000  # members that a cohort remembers, those seen last: 40 MB of sketches
 WINDOW = 20  # rounds over which the paper's ratio is averaged
 
 
@@ -47,15 +48,17 @@ class Memory:
 
     def remember(self, clients: Ints, deviation: Floats, labels: Ints) -> Memory:
         """This round's deviations `(clients, dims)` added to the members' sums; an unknown label does not erase a
-        known one.
+        known one. Beyond MOST members those are forgotten who were not seen for longest.
         """
         members = dict(self.members)
         for row, (client, label) in enumerate(zip(clients.tolist(), labels.tolist(), strict=True)):
-            old = members.get(client)
+            old = members.pop(client, None)  # and put in again: the order is that of their last visits
             if old is None:
                 members[client] = Trace(deviation[row].copy(), 1, label)
             else:
                 members[client] = Trace(old.total + deviation[row], old.visits + 1, old.label if label < 0 else label)
+        for client in list(members)[: max(0, len(members) - MOST)]:
+            del members[client]
         return replace(self, members=members)
 
     def note_ratio(self, ratio: float) -> Memory:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from horae.alignment import Off
 from horae.engines.costs import Job
 from horae.engines.flight import Flight, depart, unfinished
 from horae.engines.store import ClientStore
@@ -144,8 +145,7 @@ class Simulation:
         if charge and isinstance(work, Evaluate):
             raise TypeError("the simulation cannot charge an evaluation yet; ask with charge=False")
         if isinstance(work, Groups):
-            groups = self._world.population.groups
-            return np.unique(groups[groups >= 0])
+            return self._world.population.planted
         if isinstance(work, Evaluate):
             return self._evaluate(work)
         raise TypeError(f"the simulation cannot answer {type(work).__name__}")
@@ -243,7 +243,7 @@ class Simulation:
         return flight
 
     def _job(self, round: Round) -> Job:
-        trainer, sizes = self._world.trainer, self._world.population.train.sizes[round.invited]
+        trainer, sizes = self._world.trainer, self._world.population.train.sizes_of(round.invited)
         kept = trainer.n_params if round.submodel is None else int(round.submodel.keep.sum())
         mask = 0 if round.submodel is None else -(-trainer.n_params // 8)
         extra = 4 * trainer.initial_buffers.size
@@ -270,12 +270,12 @@ class Simulation:
             )  # fmt: skip
         model = self._plan.data_plane.get(round.model)
         work = Work(
-            model["params"], model["buffers"], clients, [self._view(round, c) for c in clients.tolist()],
+            model["params"], model["buffers"], clients, self._views(round, clients),
             round.number, round.path, round.lr_scale, round.correction, keep,
         )  # fmt: skip
         done = trainer.train(work)
         rows = self._through_channels(round, clients, done.updates)
-        samples = self._world.population.train.sizes[clients]
+        samples = self._world.population.train.sizes_of(clients)
         shares = (samples / max(samples.sum(), 1)).astype(np.float32)
         return Outcome(
             round, flight.started_s, flight.at_s, clients, Updates(rows), shares @ done.buffers, samples, done.losses,
@@ -283,12 +283,17 @@ class Simulation:
             flight.stragglers, flight.dropouts, charges,
         )  # fmt: skip
 
-    def _view(self, round: Round, client: int) -> Ints:
-        """The dataset rows a client trains on: its own, or its own re-organised by the alignment."""
-        rows = self._world.population.train.row(client)
-        rng = stream(self._plan.seed, "alignment", round.number, *round.path, client)
-        arranged = self._plan.alignment.arrange(self._world.population.y[rows], rng)
-        return rows if arranged is None else rows[arranged]
+    def _views(self, round: Round, clients: Ints) -> list[Ints]:
+        """The dataset rows that clients train on: their own, or their own re-organised by the alignment."""
+        rows = self._world.population.train.rows(clients)
+        if isinstance(self._plan.alignment, Off):
+            return rows
+        views = []
+        for client, own in zip(clients.tolist(), rows, strict=True):
+            rng = stream(self._plan.seed, "alignment", round.number, *round.path, client)
+            arranged = self._plan.alignment.arrange(self._world.population.y[own], rng)
+            views.append(own if arranged is None else own[arranged])
+        return views
 
     def _through_channels(self, round: Round, clients: Ints, updates: Floats) -> Floats:
         if not self._plan.channels:
@@ -307,9 +312,8 @@ class Simulation:
         correct, tested, losses = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
         for leaf in np.unique(work.home).tolist():
             rows = np.flatnonzero(work.home == leaf)
-            tests = [self._world.population.test.row(c) for c in work.clients[rows].tolist()]
             correct[rows], tested[rows], losses[rows] = self._world.trainer.evaluate(
-                work.params[leaf], work.buffers[leaf], tests
+                work.params[leaf], work.buffers[leaf], self._world.population.test.rows(work.clients[rows])
             )
         return Evaluation(correct, tested, losses)
 

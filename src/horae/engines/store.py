@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from horae.population.base import Lookup
 from horae.types import UNKNOWN, Feedback, Ints, Path, Records, State
 
 
@@ -13,8 +14,8 @@ class ClientStore:
     A client gets a row with its first message, so memory grows with those that took part.
     """
 
-    def __init__(self, groups: Ints | None = None) -> None:
-        """groups `(clients,)`: planted groups, for the oracle; None where nothing is planted."""
+    def __init__(self, groups: Lookup | None = None) -> None:
+        """groups: planted groups, for the oracle; None where nothing is planted."""
         self._groups = groups
         self._row: dict[int, int] = {}
         self._paths: dict[Path, int] = {}

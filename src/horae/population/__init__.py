@@ -5,6 +5,7 @@ from horae.population.base import Population, Ragged
 from horae.population.devices import SyntheticDevices, UniformDevices
 from horae.population.digits import DigitsDirichlet, DigitsIid, DigitsSessions
 from horae.population.shifted import DigitsPermuted, DigitsRotated
+from horae.population.virtual import Virtual
 from horae.population.writers import MnistWriters
 
 POPULATIONS = {
@@ -14,6 +15,7 @@ POPULATIONS = {
     "digits-sessions": DigitsSessions,
     "digits-iid": DigitsIid,
     "mnist-writers": MnistWriters,
+    "virtual": Virtual,
 }
 DEVICES = {"synthetic": SyntheticDevices, "equal": UniformDevices}
 AVAILABILITY = {"synthetic": SyntheticAvailability, "always": AlwaysOnline}
@@ -34,4 +36,5 @@ __all__ = [
     "SyntheticAvailability",
     "SyntheticDevices",
     "UniformDevices",
+    "Virtual",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,36 @@ from horae.pure.streams import stream
 from horae.types import UNKNOWN, Floats, Ints
 
 MOST_CLASSES = 100_000  # every client's mix of labels is counted
+
+
+class Rows(Protocol):
+    """Which samples each client holds."""
+
+    @property
+    def most(self) -> int:
+        """The most that any client holds."""
+
+    def row(self, i: int) -> Ints:
+        """Client i's."""
+
+    def rows(self, clients: Ints) -> list[Ints]:
+        """These clients'."""
+
+    def sizes_of(self, clients: Ints) -> Ints:
+        """How many these clients hold, `(q,)`."""
+
+    def __len__(self) -> int:
+        """Clients."""
+
+
+class Lookup(Protocol):
+    """A number for each client: an array, or what works it out when it is asked."""
+
+    def __getitem__(self, clients: Any, /) -> Any:
+        """Those of these clients, `(q,)`."""
+
+    def __len__(self) -> int:
+        """Clients."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +75,19 @@ class Ragged:
         """Row i, a view."""
         return self.indices[self.offsets[i] : self.offsets[i + 1]]
 
+    def rows(self, some: Ints) -> list[Ints]:
+        """Some rows, views."""
+        return [self.row(i) for i in some.tolist()]
+
+    def sizes_of(self, rows: Ints) -> Ints:
+        """The length of some rows, `(q,)`."""
+        return self.offsets[rows + 1] - self.offsets[rows]
+
+    @property
+    def most(self) -> int:
+        """The longest row's length."""
+        return int(self.sizes.max(initial=0))
+
     @property
     def sizes(self) -> Ints:
         """The length of each row, `(n,)`."""
@@ -71,9 +114,9 @@ class Population:
     name: str
     x: Floats
     y: Ints
-    train: Ragged
-    test: Ragged
-    groups: Ints
+    train: Rows
+    test: Rows
+    groups: Lookup
     classes: int
     about: str = ""
     licence: str = ""
@@ -85,13 +128,14 @@ class Population:
         demand(len(self.x) == len(self.y), "y", f"have {len(self.x)} labels, one per row of x", len(self.y))
         demand(len(self.test) == n, "test", f"have {n} rows, one per client", len(self.test))
         demand(len(self.groups) == n, "groups", f"have {n} entries, one per client", len(self.groups))
-        demand(bool((self.groups >= UNKNOWN).all()), "groups", "be >= 0, or -1 where unknown", _span(self.groups))
+        train, test, groups = self._arrays()
+        demand(bool((groups >= UNKNOWN).all()), "groups", "be >= 0, or -1 where unknown", _span(groups))
         demand(
             self.classes <= MOST_CLASSES, "y", f"hold at most {MOST_CLASSES:,} labels", self.classes, "renumber them"
         )
         demand(min(self.shape, default=0) >= 1, "x", "hold samples of one number at least", self.shape, "reshape it")
         demand(bool(np.isfinite(self.x).all()), "x", "be finite", "nan or inf", "drop or fill these samples")
-        for field, held in (("train", self.train.indices), ("test", self.test.indices)):
+        for field, held in (("train", train.indices), ("test", test.indices)):
             demand(_within(held, len(self.x)), field, f"hold rows in [0, {len(self.x)})", _span(held))
         demand(
             _within(self.y, self.classes),
@@ -100,7 +144,7 @@ class Population:
             _span(self.y),
             "renumber the labels",
         )
-        bare = np.flatnonzero(self.train.sizes == 0)
+        bare = np.flatnonzero(train.sizes == 0)
         demand(
             bare.size == 0,
             "train",
@@ -119,6 +163,28 @@ class Population:
         """The shape of one sample."""
         return self.x.shape[1:]
 
+    def _arrays(self) -> tuple[Ragged, Ragged, Ints]:
+        """train, test, groups, where they are counted."""
+        train, test, groups = self.train, self.test, self.groups
+        assert isinstance(train, Ragged) and isinstance(test, Ragged) and isinstance(groups, np.ndarray)
+        return train, test, groups
+
+    @property
+    def labels(self) -> Ints:
+        """The values that `groups` takes, in order; UNKNOWN is one of them."""
+        return np.unique(self._arrays()[2])
+
+    @property
+    def planted(self) -> Ints:
+        """The planted groups there are, in order; empty where nothing is planted."""
+        return self.labels[self.labels >= 0]
+
+    @property
+    def held(self) -> tuple[np.ndarray[Any, Any], ...]:
+        """What tells who holds which samples, to be hashed."""
+        train, test, groups = self._arrays()
+        return groups, train.offsets, train.indices, test.offsets, test.indices
+
     def facts(self) -> dict[str, Any]:
         """What can be said about it in numbers, ready for JSON.
 
@@ -126,25 +192,27 @@ class Population:
         over clients: 0 where all clients hold the same mix, near 1 where each holds one rare class. `groups`: size by
         group.
         """
-        sizes = self.train.sizes
-        groups, members = np.unique(self.groups[self.groups != UNKNOWN], return_counts=True)
+        train, test, every = self._arrays()
+        sizes = train.sizes
+        groups, members = np.unique(every[every != UNKNOWN], return_counts=True)
         return {
             "name": self.name,
             "clients": self.clients,
             "classes": self.classes,
             "shape": list(self.shape),
             "train_samples": int(sizes.sum()),
-            "test_samples": int(self.test.sizes.sum()),
+            "test_samples": int(test.sizes.sum()),
             "train_samples_min": int(sizes.min()),
             "train_samples_median": float(np.median(sizes)),
             "train_samples_max": int(sizes.max()),
             "groups": {int(group): int(size) for group, size in zip(groups, members, strict=True)},
-            "label_skew": self._label_skew(),
+            "label_skew": self.skew(train),
         }
 
-    def _label_skew(self) -> float:
-        cells = self.train.owners * self.classes + self.y[self.train.indices]
-        counts = np.bincount(cells, minlength=self.clients * self.classes).reshape(self.clients, self.classes)
+    def skew(self, train: Ragged) -> float:
+        """`label_skew` of some clients' training samples."""
+        cells = train.owners * self.classes + self.y[train.indices]
+        counts = np.bincount(cells, minlength=len(train) * self.classes).reshape(len(train), self.classes)
         mix = counts / counts.sum(axis=1, keepdims=True)
         return float(0.5 * np.abs(mix - counts.sum(axis=0) / counts.sum()).sum(axis=1).mean())
 

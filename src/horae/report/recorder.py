@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path as File
@@ -24,6 +25,7 @@ from horae.errors import RunError
 from horae.files import unwritable
 from horae.ledger import Ledger
 from horae.observers import Score
+from horae.population import Population
 from horae.report.log import read_events
 from horae.types import CohortTree, Ints, Outcome, Path, Split, Verdict
 
@@ -41,13 +43,13 @@ class EventLog:
     """Writes the events of one run, and keeps what the summary needs of them.
 
     Whatever it keeps follows from the lines alone, so that a log can be cut back to where a checkpoint was made, read
-    again, and gone on with. scores: the score events. last: the last score in full. visits `(clients,)`: times each
-    client took part. rounds, refused, splits: as in the summary.
+    again, and gone on with. scores: the score events. last: the last score in full. visits: times each client took
+    part, of those that did. rounds, refused, splits: as in the summary.
     """
 
-    def __init__(self, file: File, groups: Ints) -> None:
-        """groups `(clients,)`: planted groups or UNKNOWN. What the file holds stays until `restore`."""
-        self._file, self._groups = file, groups
+    def __init__(self, file: File, people: Population) -> None:
+        """people: for their planted groups. What the file holds stays until `restore`."""
+        self._file, self._groups, self._planted = file, people.groups, people.planted
         self._forget()
         try:
             self._out = file.open("ab")
@@ -107,7 +109,7 @@ class EventLog:
         self._nbytes = self._crc = 0
         self.scores: list[dict[str, Any]] = []
         self.last: Score | None = None
-        self.visits = np.zeros(self._groups.size, np.int64)
+        self.visits: Counter[int] = Counter()
         self.rounds = self.refused = 0
         self.splits: list[dict[str, Any]] = []
 
@@ -119,7 +121,7 @@ class EventLog:
             self.splits.append(event)
         elif event["event"] == "round":
             self.rounds += bool(event["clients"])
-            self.visits[event["clients"]] += 1
+            self.visits.update(event["clients"])
             self.refused += event["refused"]
 
     def round(self, outcome: Outcome, tree: CohortTree, verdicts: Sequence[Verdict]) -> None:
@@ -171,12 +173,15 @@ class EventLog:
 
     def _whereabouts(self, score: Score) -> dict[str, list[int]] | None:
         """How many of the scored clients of each planted group are at home in each leaf."""
-        groups = self._groups[score.clients]
-        planted = np.unique(self._groups[self._groups >= 0])
+        groups, planted = self._groups[score.clients], self._planted
         if not planted.size:
             return None
         homes = ((label(path), groups[score.home == i]) for i, path in enumerate(score.leaves))
         return {name: [int((mine == group).sum()) for group in planted] for name, mine in homes}
+
+    def visits_of(self, clients: Ints) -> Ints:
+        """How often these clients took part, `(q,)`."""
+        return np.array([self.visits[c] for c in clients.tolist()], np.int64)
 
     def end(self, ledger: Ledger, reason: str) -> None:
         """Every client's last score, and the ledger."""
@@ -188,7 +193,7 @@ class EventLog:
             cohorts=[label(path) for path in last.leaves],
             home=last.home.tolist(),
             accuracy=[round(a, 6) if a == a else None for a in last.accuracy.tolist()],
-            visits=self.visits[last.clients].tolist(),
+            visits=self.visits_of(last.clients).tolist(),
             group=self._groups[last.clients].tolist(),
         )
         self.write("end", reason=reason, ledger=ledger.table())

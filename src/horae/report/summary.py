@@ -8,6 +8,7 @@ import numpy as np
 
 from horae.ledger import Ledger
 from horae.observers import Score
+from horae.population.base import Lookup
 from horae.pure.fairness import adjusted_rand_index
 from horae.report.recorder import EventLog
 from horae.types import Ints
@@ -15,12 +16,12 @@ from horae.types import Ints
 KNOWN_AFTER = 3  # participations after which a client's cohort is judged
 
 
-def summarise(log: EventLog, ledger: Ledger, groups: Ints, target: float, simulated_s: float) -> dict[str, Any]:
+def summarise(log: EventLog, ledger: Ledger, groups: Lookup, target: float, simulated_s: float) -> dict[str, Any]:
     """The numbers of a finished run. Accuracies are shares, not percent; null where there is none."""
     last = log.last
     assert last is not None  # every run ends with a score
     worst, best = last.tails
-    visits = log.visits[last.clients]
+    visits = log.visits_of(last.clients)
     seen = (visits > 0) & ~np.isnan(last.accuracy)
     table = {
         "accuracy": last.mean,
@@ -44,7 +45,7 @@ def summarise(log: EventLog, ledger: Ledger, groups: Ints, target: float, simula
     return {key: None if isinstance(v, float) and not np.isfinite(v) else v for key, v in table.items()}
 
 
-def _agreement(last: Score, visits: Ints, groups: Ints) -> float | None:
+def _agreement(last: Score, visits: Ints, groups: Lookup) -> float | None:
     """Adjusted Rand index of leaves against planted groups, over clients that took part often enough; None where
     nothing is planted.
     """

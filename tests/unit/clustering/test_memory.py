@@ -53,3 +53,12 @@ def test_the_ratio_is_a_mean_over_a_window():
     assert memory.ratio == 1 / WINDOW
     assert memory.note_ratio(0.0).ratio == 0.0  # the 1 has left the window
     assert len(memory.note_ratio(0.0).ratios) == WINDOW
+
+
+def test_beyond_the_most_those_are_forgotten_who_were_not_seen_for_longest(monkeypatch):
+    monkeypatch.setattr("horae.clustering.memory.MOST", 3)
+    memory = Memory().remember(np.array([1, 2, 3]), row([1.0], [2.0], [3.0]), np.array([0, 1, 0]))
+    memory = memory.remember(np.array([1]), row([1.0]), np.array([0]))
+    memory = memory.remember(np.array([4]), row([4.0]), np.array([1]))
+    assert memory.table()[0].tolist() == [1, 3, 4]  # 2 was first, and 1 came again
+    assert memory.labels_of(np.array([2])).tolist() == [UNKNOWN]

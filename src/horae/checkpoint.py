@@ -1,7 +1,9 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped.
 
 A file is one line of facts, then a packed value. It is written beside its name and moved there, so that it is whole
-or not there; the last two are kept, so that there is a good one should a disk fail.
+or not there; the last two are kept, so that there is a good one should a disk fail. Each cohort lies in a file of its
+own, which is written when that cohort has changed and named by the others' sums: a checkpoint costs what one cohort's
+round changed, however many cohorts there are.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,10 +22,11 @@ from horae.federate import Standing
 from horae.files import write_whole
 from horae.pure.packing import PackingError, pack, unpack
 from horae.settings import differences
-from horae.types import Engine, State
+from horae.types import Cohort, CohortTree, Engine, State
 
-FORMAT = 1
+FORMAT = 2
 KEEP = 2  # checkpoints
+COHORTS = "*.cohort"
 SHARE = 0.1  # of the time may go into checkpoints; where they are quick there is one after every round
 SYNC_S = 5.0  # how often a checkpoint is forced to the disk, against a loss of power
 
@@ -36,6 +39,13 @@ class Saved(Protocol):
 
     def restore(self, state: State) -> None:
         """Back to that state."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A cohort that lies in a file of its own, beside the checkpoint that names it."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,8 @@ class Checkpoints:
         self._began = time.perf_counter() - wall_s
         self._due = self._synced = 0.0
         self._number = max((int(file.stem) for file in _files(directory)), default=-1) + 1
+        self._cohorts: dict[tuple[int, ...], tuple[Cohort, Stored]] = {}  # as they were last written
+        self._named = [{file.name for file in directory.glob(COHORTS)}]  # by the checkpoints that are kept
 
     @property
     def wall_s(self) -> float:
@@ -79,38 +91,65 @@ class Checkpoints:
             return
         asked = self._stop()
         if asked or time.perf_counter() >= self._due:
-            self._write(f"{self._number:09d}.ckpt", standing)
-            self._number += 1
-            for old in _files(self._directory)[KEEP:]:
-                old.unlink(missing_ok=True)
+            self._save(standing)
         if asked:
             raise Stopped("stopped after the round in flight")
 
     def close(self, standing: Standing) -> None:
         """The run is over: keep its last state, from which nothing goes on, and no other."""
-        self._write("final.ckpt", standing)
+        self._write("final.ckpt", (standing, self._states()), sync=True)
 
     def clear(self) -> None:
         """Forget the checkpoints on the way."""
-        for file in _files(self._directory):
+        for file in (*_files(self._directory), *self._directory.glob(COHORTS)):
             file.unlink(missing_ok=True)
 
-    def _write(self, name: str, standing: Standing) -> None:
+    def _save(self, standing: Standing) -> None:
+        """A checkpoint on the way: the cohorts that changed, then what names them all, then what nobody names goes."""
         started = time.perf_counter()
-        try:
-            body = pack((standing, {key: part.snapshot() for key, part in self._parts.items()}))
-        except PackingError as error:
-            raise RunError(f"this run cannot be saved: {error}; see docs/extending.md on states") from None
-        facts = {
-            "horae": __version__, "format": FORMAT, "crc": zlib.crc32(body), "nbytes": len(body),
-            "wall_s": round(self.wall_s, 3), "identity": self._identity,
-        }  # fmt: skip
-        self._directory.mkdir(exist_ok=True)
         sync = started - self._synced >= SYNC_S
-        write_whole(self._directory / name, json.dumps(facts).encode() + b"\n" + body, sync=sync)
+        stored = {path: self._stored(cohort, sync) for path, cohort in standing.tree.cohorts.items()}
+        self._cohorts = {path: (standing.tree[path], file) for path, file in stored.items()}
+        bare = replace(standing, tree=CohortTree(stored, standing.tree.children))  # type: ignore[arg-type]
+        self._write(f"{self._number:09d}.ckpt", (bare, self._states()), sync=sync)
+        self._number += 1
+        self._named = [*self._named, {file.name for file in stored.values()}][-KEEP:]
+        for old in _files(self._directory)[KEEP:]:
+            old.unlink(missing_ok=True)
+        for old in self._directory.glob(COHORTS):
+            if not any(old.name in names for names in self._named):
+                old.unlink(missing_ok=True)
         now = time.perf_counter()
         self._synced = now if sync else self._synced
         self._due = now + (now - started) * (1 / SHARE - 1)
+
+    def _stored(self, cohort: Cohort, sync: bool) -> Stored:
+        """The file of this cohort, written unless it is as it was."""
+        before, file = self._cohorts.get(cohort.path, (None, None))
+        if before is cohort and file is not None:
+            return file
+        body = _packed(cohort)
+        name = f"{'.'.join(map(str, (0, *cohort.path)))}-{cohort.round}-{zlib.crc32(body):08x}{COHORTS[1:]}"
+        self._put(name, body, {}, sync)
+        return Stored(name)
+
+    def _states(self) -> dict[str, State]:
+        return {key: part.snapshot() for key, part in self._parts.items()}
+
+    def _write(self, name: str, value: Any, sync: bool) -> None:
+        self._put(name, _packed(value), {"wall_s": round(self.wall_s, 3), "identity": self._identity}, sync)
+
+    def _put(self, name: str, body: bytes, more: Mapping[str, Any], sync: bool) -> None:
+        facts = {"horae": __version__, "format": FORMAT, "crc": zlib.crc32(body), "nbytes": len(body), **more}
+        self._directory.mkdir(exist_ok=True)
+        write_whole(self._directory / name, json.dumps(facts).encode() + b"\n" + body, sync=sync)
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return pack(value)
+    except PackingError as error:
+        raise RunError(f"this run cannot be saved: {error}; see docs/extending.md on states") from None
 
 
 def read_last(
@@ -126,6 +165,7 @@ def read_last(
         try:
             facts, body = read_parts(file)
             standing, parts = _unpacked(file, body)
+            standing = replace(standing, tree=_whole(standing.tree, directory))
             check(parts)
         except RunError as error:
             broken.append(str(error))
@@ -161,6 +201,23 @@ def read_parts(file: Path) -> tuple[dict[str, Any], bytes]:
     if len(body) != nbytes or zlib.crc32(body) != crc:
         raise RunError(f"{file} is damaged: {len(body)} of {nbytes} bytes, or other ones")
     return facts, body
+
+
+def _whole(tree: CohortTree, directory: Path) -> CohortTree:
+    """The tree with its cohorts read from their files. Errors: RunError."""
+    cohorts = {}
+    for path, stored in tree.cohorts.items():
+        if not isinstance(stored, Stored) or Path(stored.name).name != stored.name:
+            raise RunError(f"a checkpoint in {directory} names no file for cohort {path}")
+        file = directory / stored.name
+        _, body = read_parts(file)
+        try:
+            cohorts[path] = unpack(body)
+        except (PackingError, TypeError, ValueError) as error:
+            raise RunError(f"cannot read {file}: {error}") from None
+        if not isinstance(cohorts[path], Cohort) or cohorts[path].path != path:
+            raise RunError(f"{file} holds another cohort")
+    return CohortTree(cohorts, tree.children)
 
 
 def _unpacked(file: Path, body: bytes) -> tuple[Standing, dict[str, State]]:

@@ -49,7 +49,8 @@ def test_the_last_two_are_kept_and_the_newest_is_found(tmp_path):
     assert last(tmp_path) is None
     for value in range(5):
         kept.look(standing(value), None, over=False)
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["000000003.ckpt", "000000004.ckpt"]
+    assert sorted(f.name for f in tmp_path.glob("*.ckpt")) == ["000000003.ckpt", "000000004.ckpt"]
+    assert len(list(tmp_path.glob("*.cohort"))) == 2
     found = last(tmp_path)
     np.testing.assert_array_equal(found.standing.tree[ROOT].params, [4, 4, 4])
     assert (found.parts, found.skipped) == ({"part": 7}, ())
@@ -59,7 +60,7 @@ def test_numbers_go_on_and_so_does_the_wall_clock(tmp_path):
     keeper(tmp_path, wall_s=100.0).look(standing(0), None, over=False)
     assert 100 <= last(tmp_path).wall_s < 101
     keeper(tmp_path).look(standing(1), None, over=False)
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["000000000.ckpt", "000000001.ckpt"]
+    assert sorted(f.name for f in tmp_path.glob("*.ckpt")) == ["000000000.ckpt", "000000001.ckpt"]
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "empty", "noise", "version", "format"])
@@ -124,7 +125,7 @@ def test_asked_to_stop_it_saves_and_stops(tmp_path, monkeypatch):
     kept = keeper(tmp_path, lambda: bool(asked))
     for value in range(3):
         kept.look(standing(value), None, over=False)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.ckpt"))) == 1
     asked.append(True)
     with pytest.raises(Stopped):
         kept.look(standing(3), None, over=False)
@@ -160,3 +161,59 @@ def test_facts_are_one_readable_line(tmp_path):
     facts, body = read_parts(tmp_path / "000000000.ckpt")
     assert facts["identity"] == IDENTITY
     assert facts["nbytes"] == len(body)
+
+
+def three(values, rounds):
+    """A tree of three leaves."""
+    paths = [(0,), (1,), (2,)]
+    cohorts = {
+        path: Cohort(path, np.full(3, value, np.float32), np.zeros(0, np.float32), round=number)
+        for path, value, number in zip(paths, values, rounds, strict=True)
+    }
+    return CohortTree(cohorts, {ROOT: 3})
+
+
+def test_only_the_cohort_that_changed_is_written(tmp_path):
+    kept, tree = keeper(tmp_path), three([1, 2, 3], [5, 5, 5])
+    kept.look(Standing(tree), None, over=False)
+    first = {f.name: f.stat().st_mtime_ns for f in tmp_path.glob("*.cohort")}
+    assert sorted(name.rsplit("-", 1)[0] for name in first) == ["0.0-5", "0.1-5", "0.2-5"]
+    tree = tree.put(Cohort((1,), np.full(3, 9, np.float32), np.zeros(0, np.float32), round=6))
+    kept.look(Standing(tree), None, over=False)
+    second = {f.name: f.stat().st_mtime_ns for f in tmp_path.glob("*.cohort")}
+    assert first.items() <= second.items()  # the first checkpoint is still kept
+    assert [name.rsplit("-", 1)[0] for name in second.keys() - first.keys()] == ["0.1-6"]
+    found = last(tmp_path).standing.tree
+    assert [int(found[path].params[0]) for path in found.paths()] == [1, 9, 3]
+    assert found.children == {ROOT: 3}
+    kept.look(Standing(tree), None, over=False)
+    assert sorted(f.name.rsplit("-", 1)[0] for f in tmp_path.glob("*.cohort")) == ["0.0-5", "0.1-6", "0.2-5"]
+
+
+@pytest.mark.parametrize("harm", ["gone", "other bytes", "another cohort"])
+def test_where_a_cohort_is_lost_the_checkpoint_before_is_used(tmp_path, harm):
+    kept, tree = keeper(tmp_path), three([1, 2, 3], [5, 5, 5])
+    kept.look(Standing(tree), None, over=False)
+    kept.look(
+        Standing(tree.put(Cohort((1,), np.full(3, 9, np.float32), np.zeros(0, np.float32), round=6))), None, over=False
+    )
+    (file,) = tmp_path.glob("0.1-6-*.cohort")
+    if harm == "gone":
+        file.unlink()
+    elif harm == "other bytes":
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    else:
+        file.write_bytes(next(tmp_path.glob("0.0-5-*.cohort")).read_bytes())
+    found = last(tmp_path)
+    assert [int(found.standing.tree[path].params[0]) for path in found.standing.tree.paths()] == [1, 2, 3]
+    assert file.name in found.skipped[0]
+
+
+def test_a_run_that_goes_on_keeps_what_an_older_checkpoint_names(tmp_path):
+    keeper(tmp_path).look(Standing(three([1, 2, 3], [5, 5, 5])), None, over=False)
+    again = keeper(tmp_path)
+    again.look(Standing(three([4, 5, 6], [6, 6, 6])), None, over=False)
+    (tmp_path / "000000001.ckpt").unlink()
+    assert int(last(tmp_path).standing.tree[(0,)].params[0]) == 1
+    again.clear()
+    assert list(tmp_path.iterdir()) == []

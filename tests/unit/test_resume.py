@@ -15,6 +15,7 @@ import pytest
 import horae
 from horae import checkpoint
 from horae.errors import ConfigError, RunError, Stopped
+from horae.training import Trainer
 
 SMALL = {
     "name": "small", "participants": 10, "budget": {"participations": 100}, "clustering": {"name": "oracle"},
@@ -231,7 +232,11 @@ def test_ctrl_c_stops_after_the_round_in_flight_and_says_how_to_go_on(tmp_path, 
     ]
     *events, rest = (out / "events.jsonl").read_text().split("\n")
     assert rest == ""
-    assert {json.loads(line)["event"] for line in events} == {"run", "round", "score"}
+    assert (
+        {"run", "round", "score"}
+        <= {json.loads(line)["event"] for line in events}
+        <= {"run", "round", "score", "verdict"}
+    )
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
@@ -277,3 +282,45 @@ def test_five_random_kills_change_nothing(tmp_path):
 @pytest.mark.slow
 def test_a_hundred_random_kills_change_nothing(tmp_path):
     assert [line.split(":")[0] for line in kill_often(100, [], tmp_path)] == ["demo", "unequal-late", "phones"]
+
+
+def small(out, **more):
+    return horae.run("demo", out=out, changes={"budget.participations": 600, "baseline": "none"}, **more)
+
+
+def failing(monkeypatch, on):
+    """Training that fails on these calls, with an error that is nobody's fault."""
+    train, calls = Trainer.train, []
+
+    def sometimes(self, work):
+        calls.append(work.round)
+        if len(calls) in on:
+            raise MemoryError("no room for the updates")
+        return train(self, work)
+
+    monkeypatch.setattr(Trainer, "train", sometimes)
+    return calls
+
+
+def test_a_round_that_fails_is_done_again_to_the_same_bits(tmp_path, monkeypatch, caplog):
+    small(tmp_path / "undisturbed")
+    with monkeypatch.context() as patch:
+        calls = failing(patch, on={3, 7, 8})
+        small(tmp_path / "disturbed")
+    log = [(tmp_path / name / "events.jsonl").read_bytes() for name in ("undisturbed", "disturbed")]
+    assert log[0] == log[1]
+    assert calls[2] == calls[3] == 2
+    assert len(caplog.messages) == 3
+    expected = "round 2 of cohort 0 failed (MemoryError: no room for the updates) and is done again"
+    assert caplog.messages[0] == expected
+
+
+def test_a_round_that_fails_for_good_ends_the_run_where_it_can_go_on(tmp_path, monkeypatch):
+    small(tmp_path / "undisturbed")
+    with monkeypatch.context() as patch:
+        failing(patch, on={5, 6, 7})
+        with pytest.raises(RunError, match=r"round 4 of cohort 0 failed 3 times .MemoryError: no room"):
+            small(tmp_path / "disturbed")
+    horae.run(resume=tmp_path / "disturbed")
+    log = [(tmp_path / name / "events.jsonl").read_bytes() for name in ("undisturbed", "disturbed")]
+    assert log[0] == log[1]

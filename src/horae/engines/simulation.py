@@ -7,6 +7,7 @@ clients are trained when it ends, so that a round in flight is a small descripti
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -18,10 +19,10 @@ from horae.engines.costs import Job
 from horae.engines.flight import Flight, depart, unfinished
 from horae.engines.store import ClientStore
 from horae.engines.wire import send, wire_nbytes
-from horae.errors import require
+from horae.errors import HoraeError, RunError, one_line, require
 from horae.population import Population
 from horae.pure.streams import stream, uniforms
-from horae.training import Trainer, Work
+from horae.training import Trained, Trainer, Work
 from horae.types import (
     Availability,
     Bools,
@@ -44,6 +45,7 @@ from horae.types import (
     Updates,
 )
 
+ATTEMPTS = 3  # at a round's training
 BLOCK = 256  # clients looked at together
 
 
@@ -273,7 +275,7 @@ class Simulation:
             model["params"], model["buffers"], clients, self._views(round, clients),
             round.number, round.path, round.lr_scale, round.correction, keep,
         )  # fmt: skip
-        done = trainer.train(work)
+        done = self._trained(work)
         rows = self._through_channels(round, clients, done.updates)
         samples = self._world.population.train.sizes_of(clients)
         shares = (samples / max(samples.sum(), 1)).astype(np.float32)
@@ -282,6 +284,23 @@ class Simulation:
             flight.durations_s[flight.kept], round.claims[flight.kept], round.exploring[flight.kept],
             flight.stragglers, flight.dropouts, charges,
         )  # fmt: skip
+
+    def _trained(self, work: Work) -> Trained:
+        """A round's training; one that fails is done again from the cohort's model, which nothing has changed. Errors:
+        RunError.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._world.trainer.train(work)
+            except HoraeError:
+                raise
+            except Exception as error:
+                which = f"round {work.round} of cohort {'.'.join(map(str, (0, *work.path)))}"
+                why = one_line(f"{type(error).__name__}: {error}", 160)
+                if attempt == ATTEMPTS:
+                    raise RunError(f"{which} failed {ATTEMPTS} times ({why})") from error
+                logging.getLogger(__name__).warning("%s failed (%s) and is done again", which, why)
+        raise AssertionError  # one of the two happened
 
     def _views(self, round: Round, clients: Ints) -> list[Ints]:
         """The dataset rows that clients train on: their own, or their own re-organised by the alignment."""

@@ -22,6 +22,7 @@ from horae.files import write_whole
 from horae.observers import Evaluator, Score
 from horae.report.recorder import EventLog, read
 from horae.report.summary import summarise
+from horae.reuse import begin_in
 from horae.types import CohortTree
 
 Stop = Callable[[], bool]  # asked after every round; True ends the run there
@@ -109,7 +110,8 @@ def _train(
     evaluator = Evaluator(people.clients, period, experiment.seed, note, experiment.evaluation.clients)
     parts: dict[str, Saved] = {"engine": engine, "log": log, "evaluator": evaluator}
     found = read_last(*kept, check=lambda states: log.check(states["log"]))
-    begin: Standing | tuple[Any, Any] = (trainer.initial_params, trainer.initial_buffers)
+    model = (trainer.initial_params, trainer.initial_buffers)
+    begin: Standing | tuple[Any, Any] = model
     if found:
         begin = found.standing
         for name, part in parts.items():
@@ -118,11 +120,16 @@ def _train(
             for words in found.skipped:
                 watcher.say(f"{words}; going on from an earlier checkpoint")
     else:
+        if experiment.cohorts_from:
+            begin = begin_in(experiment.cohorts_from, plan, model, engine, people.clients)
         log.restore()
         log.write("run", **_opening(experiment, world))
     checkpoints = Checkpoints(*kept, parts, stop, found.wall_s if found else 0.0)
     observers: list[Observer] = [evaluator, *([watcher] if watcher else []), checkpoints]
     with threadpool_limits(limits=1):  # the same bits however many cores there are
+        if isinstance(begin, Standing) and not found:
+            for observer in observers:
+                observer.look(begin, engine, over=False)
         standing = federate(plan, begin, engine, log, observers)
     log.end(
         standing.ledger,

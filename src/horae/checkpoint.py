@@ -185,6 +185,12 @@ def read_final(directory: Path, identity: Mapping[str, Any]) -> Standing:
     return _unpacked(file, body)[0]
 
 
+def read_ended(directory: Path) -> tuple[Standing, Mapping[str, State]]:
+    """How a finished run of whatever kind ended, and its parts' states. Errors: RunError."""
+    file = directory / "final.ckpt"
+    return _unpacked(file, read_parts(file)[1])
+
+
 def read_parts(file: Path) -> tuple[dict[str, Any], bytes]:
     """A checkpoint's facts and its packed value, checked. Errors: RunError."""
     try:

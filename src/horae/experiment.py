@@ -101,7 +101,8 @@ NUMBERS: dict[str, Any] = {
 class Experiment:
     """Everything that decides a run. parts: one object per family; the rest are the loop's numbers.
 
-    baseline: the clustering that is run beside this one on the same clients and budget, or "none".
+    baseline: the clustering that is run beside this one on the same clients and budget, or "none". cohorts_from: a
+    finished run whose cohorts these clients begin in (`clustering.from`), or "".
     """
 
     name: str
@@ -115,6 +116,7 @@ class Experiment:
     evaluation: Scoring
     engine: Pace
     parts: dict[str, Any] = field(default_factory=dict)
+    cohorts_from: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -125,6 +127,8 @@ class Experiment:
             require(value <= most, key, f"be <= {most:,.0f}", value, "lower it")
         known = ("none", *clustering.CLUSTERING)
         require(self.baseline in known, "baseline", f"be one of {', '.join(known)}", self.baseline)
+        alone = self.cohorts_from and self.clustered in ("single", "oracle")
+        require(not alone, "clustering.from", "go with a clustering that learns, such as auxo", self.clustered)
         check_budget(self.budget)
         check_pace(self.engine)
 
@@ -139,9 +143,8 @@ class Experiment:
 
     def with_clustering(self, name: str) -> Experiment:
         """The same experiment with another clustering, at that one's defaults."""
-        return dataclasses.replace(
-            self, baseline="none", parts={**self.parts, "clustering": clustering.CLUSTERING[name]()}
-        )
+        parts = {**self.parts, "clustering": clustering.CLUSTERING[name]()}
+        return dataclasses.replace(self, baseline="none", parts=parts, cohorts_from="")
 
     def with_objects(self, objects: Mapping[str, Any]) -> Experiment:
         """The same experiment with some parts or tables given as objects."""
@@ -166,6 +169,8 @@ class Experiment:
                 out[family] = [{"name": name_of(family, p), **plain(p)} for p in part]
             else:
                 out[family] = {"name": name_of(family, part), **plain(part)}
+        if self.cohorts_from:
+            out["clustering"]["from"] = self.cohorts_from
         return out
 
     def plan(self) -> Plan:
@@ -231,14 +236,18 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     hints = get_type_hints(Experiment)
     numbers = {key: convert(table.get(key, default), hints[key], key) for key, default in NUMBERS.items()}
     tables = {key: made(cls, _table(table, key), key) for key, cls in TABLES.items()}
-    parts: dict[str, Any] = {f: component(f, _table(table, f), default) for f, default in DEFAULTS.items()}
+    members = {family: dict(_table(table, family)) for family in DEFAULTS}
+    cohorts_from = convert(members["clustering"].pop("from", ""), str, "clustering.from")
+    if cohorts_from and members["clustering"].get("name", "auxo") == "auxo":
+        members["clustering"].setdefault("epsilon", 0.0)  # who knows its cohort need not look for one
+    parts: dict[str, Any] = {f: component(f, members[f], default) for f, default in DEFAULTS.items()}
     listed = table.get("channels", [])
     whole = isinstance(listed, list) and all(isinstance(entry, Mapping) for entry in listed)
     require(whole, "channels", "be a list of tables ([[channels]])", listed)
     parts["channels"] = tuple(component("channels", entry, "plain") for entry in listed)
     if not any(dataclasses.astuple(tables["budget"])) and "budget" not in table:
         tables["budget"] = Budget(participations=200 * numbers["participants"])
-    return Experiment(**numbers, **tables, parts=parts)
+    return Experiment(**numbers, **tables, parts=parts, cohorts_from=cohorts_from)
 
 
 def _read(source: str | Path | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from horae.errors import ConfigError, NoRoom, RunError, Stopped, require
 from horae.experiment import FAMILIES, Experiment, Given, load
 from horae.files import check_writable, claimed, is_free, write_whole
 from horae.population import Population
+from horae.reuse import reusable
 from horae.settings import differences, dumps
 from horae.types import CohortTree, Floats, Path
 
@@ -98,6 +99,8 @@ def run(
     else:
         experiment, directory = _begun(source, {**(changes or {})}, fields, resume, out)
     world = experiment.world(None if data_root is None else File(data_root), people, module, workers, pool)
+    if experiment.cohorts_from:
+        reusable(experiment.cohorts_from, world.population.clients, experiment.participants)
     with claimed(directory), closing(world.trainer):
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")

@@ -62,7 +62,8 @@ def choose(taste: Taste, records: Records, offers: CohortTree, seed: int, *, exp
     unseen = mine & ~visited & ~assigned
     restless = (top < 0) & ~assigned.any(axis=1) & unseen.any(axis=1) & (taste.reward == "measured")
     rounds = max(cohort.round for cohort in offers)
-    curious = uniforms(seed, "explore?", records.clients, rounds) < taste.epsilon**rounds
+    often = taste.epsilon**rounds if taste.epsilon else 0.0
+    curious = uniforms(seed, "explore?", records.clients, rounds) < often
     exploring = np.logical_and(lost | restless | curious, ~new) if explore else lost
     target = _unseen_leaf(taste, records, mine, unseen, seed, rounds)
 

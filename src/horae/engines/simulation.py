@@ -194,6 +194,10 @@ class Simulation:
         self._busy_until = dict(zip(*(column.tolist() for column in state["busy"]), strict=True))
         self._store.restore(state["clients"])
 
+    def recall(self, clients: State) -> None:
+        """What clients remember of another run, as that one's snapshot has it."""
+        self._store.restore(clients)
+
     def _relaunched(self, flight: Flight, models: dict[str, dict[str, Floats]]) -> Flight:
         model = self._plan.data_plane.put(models[flight.round.model.key], flight.round.path)
         return replace(flight, round=replace(flight.round, model=model))

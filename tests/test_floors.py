@@ -12,7 +12,19 @@ FLOORS = [
     {"engines", "data_planes"},
     {"federate", "ledger", "observers", "checkpoint"},
     {"experiment", "families", "checks"},
-    {"runner", "arms", "reuse", "compare", "report", "citations", "progress", "cli", "__main__", "__init__"},
+    {
+        "runner",
+        "arms",
+        "reuse",
+        "newcomers",
+        "compare",
+        "report",
+        "citations",
+        "progress",
+        "cli",
+        "__main__",
+        "__init__",
+    },
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 NO_TORCH = {

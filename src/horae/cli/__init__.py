@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from horae.cli import catalogue, compare, diff, report, run
+from horae.cli import catalogue, compare, diff, newcomers, report, run
 from horae.errors import HoraeError, Stopped
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(run.run)
 app.command()(compare.compare)
 app.command()(report.report)
 app.command()(diff.diff)
+app.command()(newcomers.newcomers)
 app.command("list")(catalogue.list_)
 app.command()(catalogue.show)
 app.command()(catalogue.cite)

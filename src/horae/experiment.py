@@ -91,6 +91,8 @@ NUMBERS: dict[str, Any] = {
     "name": "digits-rotated",
     "seed": 0,
     "participants": 30,
+    "participants_later": 0,
+    "participants_later_from": 0.5,
     "overcommit": 1.25,
     "deadline_s": 3600.0,
     "baseline": "single",
@@ -99,7 +101,8 @@ NUMBERS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that decides a run. parts: one object per family; the rest are the loop's numbers.
+    """Everything that decides a run. participants_later: per round once `participants_later_from` of the budget is used
+    (0: as before). parts: one object per family; the rest are the loop's numbers.
 
     baseline: the clustering that is run beside this one on the same clients and budget, or "none". cohorts_from: a
     finished run whose cohorts these clients begin in (`clustering.from`), or "".
@@ -108,6 +111,8 @@ class Experiment:
     name: str
     seed: int
     participants: int
+    participants_later: int
+    participants_later_from: float
     overcommit: float
     deadline_s: float
     baseline: str
@@ -125,6 +130,9 @@ class Experiment:
             value = getattr(self, key)
             require(value >= 1, key, "be >= 1", value)
             require(value <= most, key, f"be <= {most:,.0f}", value, "lower it")
+        require(0 <= self.participants_later <= MOST, "participants_later", "be in [0, 1e9]", self.participants_later)
+        share = self.participants_later_from
+        require(0 < share < 1, "participants_later_from", "be in (0, 1), a share of the budget", share)
         known = ("none", *clustering.CLUSTERING)
         require(self.baseline in known, "baseline", f"be one of {', '.join(known)}", self.baseline)
         alone = self.cohorts_from and self.clustered in ("single", "oracle")
@@ -190,6 +198,7 @@ class Experiment:
             data_plane=copy.deepcopy(part["data_plane"]),  # it holds arrays: one for each run
             linear_lr=self.training.lr_scaling == "linear",
             deadline_s=self.deadline_s,
+            later=(self.participants_later_from, self.participants_later),
         )
 
     def world(
@@ -204,8 +213,10 @@ class Experiment:
         many processes train, and whose (see `Trainer`).
         """
         people = people or self._people(data_root)
+        most = max(self.participants, self.participants_later)
         check_people(people, self.parts["clustering"], self.baseline, self.participants)
-        check_batches(self.training, people.train.most, self.participants)
+        require(most <= people.clients, "participants_later", f"be <= {people.clients} clients", most)
+        check_batches(self.training, people.train.most, most)
         if module is None:
             with affordable("model", "make it smaller"):
                 module = initial(self.parts["model"], people.shape, people.classes, self.seed)

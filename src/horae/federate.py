@@ -103,7 +103,7 @@ def federate(
 def start_ready(plan: Plan, standing: Standing, engine: Engine) -> Standing:
     """1. Match, 2. select and 3. execute: a round for every cohort that may start one."""
     tree, running = standing.tree, standing.running
-    quota = plan.clustering.quota(tree, plan.participants)
+    quota = plan.clustering.quota(tree, plan.participants_at(standing.spent))
     for path in plan.clustering.ready(tree, frozenset(running)):
         engine.start(invite(plan, tree, path, quota[path], engine))
         running = (*running, path)
@@ -126,7 +126,7 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
         engine.tell(feedback)
         tree = tree.put(replace(cohort, clustering=memory))
         # 6. Reshape: split a cohort that holds discernible groups large enough to train alone.
-        verdicts = plan.clustering.reshape(memory, path, tree, plan.participants, spent)
+        verdicts = plan.clustering.reshape(memory, path, tree, plan.participants_at(spent), spent)
         tree = reshape(plan, tree, verdicts, engine)
     recorder.round(outcome, tree, verdicts)
     over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
@@ -169,7 +169,7 @@ def invite(plan: Plan, tree: CohortTree, path: Path, quorum: int, engine: Engine
         exploring=exploring[rows],
         correction=plan.algorithm.correction(cohort.algorithm),
         submodel=plan.pruning.plan(cohort.pruning, path, cohort.round),
-        lr_scale=quorum / plan.participants if plan.linear_lr else 1.0,
+        lr_scale=min(1.0, quorum / plan.participants) if plan.linear_lr else 1.0,
     )
 
 

@@ -379,7 +379,8 @@ class Plan:
 
     participants: per round, shared by all cohorts. overcommit: invited / quorum. linear_lr: scale the
     learning rate by a cohort's share of the participants. deadline_s: the longest a round may last. patience_s: how
-    long nobody may come before the run is given up, in simulated seconds.
+    long nobody may come before the run is given up, in simulated seconds. later: (share of the budget, participants
+    from then on).
     """
 
     seed: int
@@ -396,6 +397,12 @@ class Plan:
     linear_lr: bool = False
     deadline_s: float = 3600.0
     patience_s: float = 30 * 86400.0
+    later: tuple[float, int] = (1.0, 0)
+
+    def participants_at(self, spent: float) -> int:
+        """Participants per round when this share of the budget is used."""
+        since, more = self.later
+        return more if spent >= since and more else self.participants
 
 
 class Algorithm(Protocol):

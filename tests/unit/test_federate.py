@@ -219,3 +219,9 @@ def test_observers_look_before_the_first_round_of_a_run_but_not_of_one_that_goes
     engine.restore(stop.kept[1])
     federate(plan(), stop.kept[0], engine, Notebook(), [Look()])
     assert looks[3:] == [(3, 0.75, False), (4, 1, True)]
+
+
+def test_more_take_part_once_that_share_of_the_budget_is_used():
+    engine = Scripted(ones, np.arange(20))
+    federate(plan(later=(0.5, 8)), ZERO, engine, Notebook())
+    assert [(r.quorum, r.invited.size) for r in engine.rounds] == [(4, 6), (4, 6), (8, 12), (8, 12)]

@@ -53,3 +53,24 @@ def test_what_cannot_be_reused(before, tmp_path):
     ):
         with pytest.raises(error, match=message):
             horae.run("demo", out=tmp_path / "run", changes=FEW | changes)
+
+
+def test_more_participants_during_a_run_allow_more_cohorts(tmp_path):
+    few = {"participants": 9, "budget.participations": 4000, "baseline": "none", "clustering.stop": 1.0}
+    alone = horae.run("demo", out=tmp_path / "few", changes=few)
+    assert alone.summary["cohorts"] == 1  # nine participants are too few for two cohorts of five
+    later = few | {"participants_later": 40, "participants_later_from": 0.3}
+    assert horae.run("demo", out=tmp_path / "later", changes=later).summary["cohorts"] == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"participants_later": 201}, "participants_later should be <= 200 clients"),
+        ({"participants_later": -1}, "participants_later should be in"),
+        ({"participants_later_from": 1.0}, "participants_later_from should be in"),
+    ],
+)
+def test_how_many_there_cannot_be_later(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        horae.run("demo", out=tmp_path / "run", changes=changes)

@@ -18,6 +18,7 @@ RUNNABLE = [
     for i, block in enumerate(re.findall(r"```python\n(.*?)```", (ROOT / f"docs/{name}.md").read_text("utf-8"), re.S))
 ]
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+EXPLAIN = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -49,7 +50,10 @@ def small_run(tmp_path_factory):
 
 
 def test_every_field_of_every_event_is_described(small_run):
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", CONCEPTS.split("### events.jsonl")[1].split("###")[0], re.M))
+    said = CONCEPTS.split("### events.jsonl")[1].split("###")[0] + EXPLAIN.split("## What the log holds")[1]
+    rows: dict[str, str] = {}
+    for kind, words in re.findall(r"^\| `(\w+)` \| (.*) \|$", said, re.M):
+        rows[kind] = rows.get(kind, "") + words
     fields = {}
     for line in (small_run.directory / "events.jsonl").read_text(encoding="utf-8").splitlines():
         event = json.loads(line)

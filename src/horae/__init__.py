@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from horae.cohorts import Cohorts
     from horae.experiment import Experiment, load
     from horae.population import Population
     from horae.runner import Result, run
@@ -21,9 +22,10 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+source"
 
-__all__ = ["Experiment", "Population", "Result", "__version__", "load", "run"]
+__all__ = ["Cohorts", "Experiment", "Population", "Result", "__version__", "load", "run"]
 
 _HOMES = {
+    "Cohorts": "horae.cohorts",
     "Experiment": "horae.experiment",
     "Population": "horae.population",
     "Result": "horae.runner",

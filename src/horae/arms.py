@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Any, Protocol
 
@@ -20,10 +20,11 @@ from horae.experiment import Experiment
 from horae.federate import Observer, Standing, federate
 from horae.files import write_whole
 from horae.observers import Evaluator, Score
+from horae.population.harm import Harm
 from horae.report.recorder import EventLog, read
 from horae.report.summary import summarise
 from horae.reuse import begin_in
-from horae.types import CohortTree
+from horae.types import CohortTree, Metered
 
 Stop = Callable[[], bool]  # asked after every round; True ends the run there
 
@@ -102,6 +103,7 @@ def _train(
     engine = Simulation(plan, world, experiment.engine)
 
     def note(score: Score) -> None:
+        score = honest(score, world.harm, experiment.seed)
         log.score(score)
         if watcher:
             watcher.score(score)
@@ -138,6 +140,13 @@ def _train(
     return standing, checkpoints
 
 
+def honest(score: Score, harm: Harm, seed: int) -> Score:
+    """The same score without the accuracy of clients that are poisoned or lie: what they get is not the aim."""
+    if not harm.on:
+        return score
+    return replace(score, accuracy=np.where(harm.honest(score.clients, seed), score.accuracy, np.nan))
+
+
 def _summary(
     experiment: Experiment, world: World, log: EventLog, standing: Standing, checkpoints: Checkpoints
 ) -> dict[str, Any]:
@@ -146,6 +155,7 @@ def _summary(
     return numbers | {
         "name": experiment.name, "clustering": experiment.clustered, "seed": experiment.seed,
         "train_wall_s": round(checkpoints.wall_s, 3), "horae_version": __version__,
+        **_harm(world, experiment.seed), **_privacy(experiment, max(log.visits.values(), default=0)),
     }  # fmt: skip
 
 
@@ -156,8 +166,22 @@ def _opening(experiment: Experiment, world: World) -> dict[str, Any]:
         "name": experiment.name, "horae": __version__, "seed": experiment.seed, "components": experiment.names(),
         "clients": people.clients, "participants": experiment.participants, "params": trainer.n_params,
         "flops_per_sample": trainer.flops_per_sample, "trainer": trainer.path_name, "population": people.facts(),
-        "world": _fingerprints(world),
+        "world": _fingerprints(world), **_harm(world, experiment.seed), **_privacy(experiment),
     }  # fmt: skip
+
+
+def _harm(world: World, seed: int) -> dict[str, Any]:
+    """How many clients are harmed, and how; nothing where nobody is."""
+    return {"harm": world.harm.counts(world.population.clients, seed)} if world.harm.on else {}
+
+
+def _privacy(experiment: Experiment, visits: int | None = None) -> dict[str, Any]:
+    """What the channels that add noise promise, and, at the end, what the client that took part most often has spent
+    of it; nothing where there is no such channel.
+    """
+    metered = [channel for channel in experiment.parts["channels"] if isinstance(channel, Metered)]
+    told = [channel.spent(channel.visits if visits is None else visits) for channel in metered]
+    return {"privacy": told} if told else {}
 
 
 def _identity(experiment: Experiment, world: World) -> dict[str, Any]:

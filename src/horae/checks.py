@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from horae.errors import ConfigError, one_line, require
 from horae.federate import Budget
 from horae.population import Population
 from horae.training import Training
-from horae.types import Ints
+from horae.types import Channel, Ints, Metered
 
 AGES_S = 1e10  # three hundred years: the longest that anything may last
 CELLS = 2**30  # places for samples in one round's batches: 12 bytes each
@@ -51,6 +51,15 @@ def check_people(people: Population, used: Any, baseline: str, participants: int
     for which, clustering in _clusterings(used, baseline):
         if isinstance(clustering, Oracle):
             _check_groups(people.labels, which, participants)
+
+
+def check_visits(channels: Sequence[Channel], budget: Budget, clients: int) -> None:
+    """Refuse a budget of more participations than the clients have left to give."""
+    for most in (channel.visits for channel in channels if isinstance(channel, Metered) and channel.visits):
+        should = f"be >= {-(-budget.participations // clients)}, budget.participations shared by {clients} clients"
+        require(
+            most * clients >= budget.participations, "channels.visits", should, most, "raise it, or lower the budget"
+        )
 
 
 def check_batches(training: Training, most: int, participants: int) -> None:

@@ -15,12 +15,22 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from horae import clustering
-from horae.checks import AGES_S, affordable, check_batches, check_budget, check_name, check_pace, check_people
+from horae.checks import (
+    AGES_S,
+    affordable,
+    check_batches,
+    check_budget,
+    check_name,
+    check_pace,
+    check_people,
+    check_visits,
+)
 from horae.engines.simulation import Pace, World
 from horae.errors import ConfigError, brief, did_you_mean, one_line, require
 from horae.families import FAMILIES, component, find, fit, made, name_of, plain
 from horae.federate import Budget
 from horae.population import Population
+from horae.population.harm import Harm, poison
 from horae.settings import changed, convert
 from horae.training import Trainer, Training, check_module, initial
 from horae.types import Plan
@@ -86,7 +96,7 @@ class Given:
         raise ConfigError(f"{self.what}; it is in no file: hand it over again with horae.run")
 
 
-TABLES: dict[str, type] = {"budget": Budget, "training": Training, "evaluation": Scoring, "engine": Pace}
+TABLES: dict[str, type] = {"budget": Budget, "training": Training, "evaluation": Scoring, "engine": Pace, "harm": Harm}
 NUMBERS: dict[str, Any] = {
     "name": "digits-rotated",
     "seed": 0,
@@ -121,6 +131,7 @@ class Experiment:
     evaluation: Scoring
     engine: Pace
     parts: dict[str, Any] = field(default_factory=dict)
+    harm: Harm = field(default_factory=Harm)
     cohorts_from: str = ""
 
     def __post_init__(self) -> None:
@@ -212,17 +223,19 @@ class Experiment:
         """Clients, devices, hours and trainer. people, module: given from Python instead of by name. workers, pool: how
         many processes train, and whose (see `Trainer`).
         """
-        people = people or self._people(data_root)
+        people = poison(people or self._people(data_root), self.harm, self.seed)
         most = max(self.participants, self.participants_later)
         check_people(people, self.parts["clustering"], self.baseline, self.participants)
         require(most <= people.clients, "participants_later", f"be <= {people.clients} clients", most)
+        check_visits(self.parts["channels"], self.budget, people.clients)
         check_batches(self.training, people.train.most, most)
         if module is None:
             with affordable("model", "make it smaller"):
                 module = initial(self.parts["model"], people.shape, people.classes, self.seed)
         check_module(module, people.shape, people.classes)
         trainer = Trainer(module, self.training, people.x, people.y, self.seed, workers, pool)
-        return World(people, self.parts["devices"], self.parts["availability"], trainer, self.parts["cost"])
+        part = self.parts
+        return World(people, part["devices"], part["availability"], trainer, part["cost"], self.harm)
 
     def _people(self, data_root: Path | None) -> Population:
         with affordable("population", "lower population.clients"):

@@ -117,6 +117,7 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
     ledger, last_reply_s = standing.ledger.plus(outcome.charges), standing.last_reply_s
     spent = plan.budget.spent(ledger.participations, outcome.at_s, ledger.nbytes_up + ledger.nbytes_down)
     verdicts: list[Verdict] = []
+    feedback: Feedback | None = None
     if not outcome.empty:
         last_reply_s = outcome.at_s
         # 4. Aggregate: one server step along the weighted mean of the updates.
@@ -128,7 +129,7 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
         # 6. Reshape: split a cohort that holds discernible groups large enough to train alone.
         verdicts = plan.clustering.reshape(memory, path, tree, plan.participants_at(spent), spent)
         tree = reshape(plan, tree, verdicts, engine)
-    recorder.round(outcome, tree, verdicts)
+    recorder.round(outcome, tree, verdicts, feedback)
     over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
     if over:
         ledger = ledger.plus(engine.settle())

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ __all__ = [
     "Floats",
     "Groups",
     "Ints",
+    "Metered",
     "Outcome",
     "Path",
     "Payload",
@@ -63,6 +64,7 @@ __all__ = [
     "Records",
     "Ref",
     "Round",
+    "Sceptic",
     "Selector",
     "Split",
     "State",
@@ -468,6 +470,14 @@ class Clustering(Protocol):
         """
 
 
+@runtime_checkable
+class Sceptic(Protocol):
+    """A clustering whose coordinator does not believe every request."""
+
+    def believe(self, wishes: Wishes, tree: CohortTree, clients: Ints, seed: int) -> Wishes:
+        """The requests of these clients as they are served. Runs at the coordinator."""
+
+
 class Pruning(Protocol):
     """Which weights are trained and sent."""
 
@@ -503,6 +513,18 @@ class Channel(Protocol):
 
     def decode(self, payload: Payload) -> Payload:
         """At the server, in reverse order; the last to decode hands back `(kept,)` float32."""
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A channel that counts how often a client takes part, for every update costs it privacy."""
+
+    @property
+    def visits(self) -> int:
+        """The most updates that one client may send, 0 for any number."""
+
+    def spent(self, visits: int) -> dict[str, float | int | None]:
+        """What is told about a client that sent so many updates, by name."""
 
 
 class DataPlane(Protocol):
@@ -579,5 +601,5 @@ class Engine(Protocol):
 class Recorder(Protocol):
     """What is written down about a run."""
 
-    def round(self, outcome: Outcome, tree: CohortTree, verdicts: Sequence[Verdict]) -> None:
-        """A round ended, and this is what its cohort decided."""
+    def round(self, outcome: Outcome, tree: CohortTree, verdicts: Sequence[Verdict], feedback: Feedback | None) -> None:
+        """A round ended; this is what its cohort told the participants (None: nothing) and what it decided."""

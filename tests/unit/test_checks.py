@@ -247,13 +247,13 @@ def test_looking_at_a_module_leaves_it_as_it_was():
 
 def test_batches_are_counted_by_steps_or_by_epochs():
     # 4 clients x 5 steps x batches of 10 are far below 2^30; 4 x 17 x (2^24 - 1) are a little above
-    check_batches(Training(), np.array([3, 9]), 4)
+    check_batches(Training(), 9, 4)
     with pytest.raises(ConfigError, match="<= 1,073,741,824"):
-        check_batches(Training(batch=2**24 - 1, steps=17), np.array([3, 9]), 4)
+        check_batches(Training(batch=2**24 - 1, steps=17), 9, 4)
     # 9 samples in batches of 2^20 are one step an epoch: 2 x 100 x 2^20 are below, 4 x 1000 x 2^20 above
-    check_batches(Training(epochs=100, batch=2**20), np.array([3, 9]), 2)
+    check_batches(Training(epochs=100, batch=2**20), 9, 2)
     with pytest.raises(ConfigError, match="got 4194304000; lower"):
-        check_batches(Training(epochs=1000, batch=2**20), np.array([3, 9]), 4)
+        check_batches(Training(epochs=1000, batch=2**20), 9, 4)
 
 
 def test_a_lack_of_memory_is_said_and_other_trouble_is_not_hidden():

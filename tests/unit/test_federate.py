@@ -23,7 +23,7 @@ class Notebook:
     def __init__(self):
         self.lines = []
 
-    def round(self, outcome, tree, verdicts):
+    def round(self, outcome, tree, verdicts, feedback):
         self.lines.append((outcome.at_s, outcome.round.path, outcome.round.number, tuple(type(v) for v in verdicts)))
 
 
@@ -159,7 +159,7 @@ def test_an_update_that_is_not_finite_is_refused_and_spoils_nothing():
     refused = []
 
     class Refusals(Notebook):
-        def round(self, outcome, tree, verdicts):
+        def round(self, outcome, tree, verdicts, feedback):
             refused.append((outcome.refused, len(outcome.updates), outcome.clients.size, outcome.claims.size))
 
     tree = federate(plan(), ZERO, Scripted(one_diverges, np.arange(10)), Refusals()).tree

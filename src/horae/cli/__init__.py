@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from horae.cli import catalogue, compare, diff, newcomers, report, run
+from horae.cli import catalogue, compare, diff, explain, newcomers, playground, report, run
 from horae.errors import HoraeError, Stopped
 
 app = typer.Typer(
@@ -24,7 +24,9 @@ app.command()(run.run)
 app.command()(compare.compare)
 app.command()(report.report)
 app.command()(diff.diff)
+app.command()(explain.explain)
 app.command()(newcomers.newcomers)
+app.command()(playground.playground)
 app.command("list")(catalogue.list_)
 app.command()(catalogue.show)
 app.command()(catalogue.cite)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from horae.clustering.common import even_quota, idle_leaves
+from horae.clustering.doubt import counted, disbelieved
+from horae.clustering.forced import forced_verdict
 from horae.clustering.memory import Memory
 from horae.clustering.policy import choose, remember
+from horae.clustering.pull import pointed_to
 from horae.errors import require
 from horae.pure.affinity import instant_reward
 from horae.pure.clusters import kmeans, nearest
@@ -48,7 +51,11 @@ class Auxo:
     start, stop: the share of the budget within which cohorts may split. check_every: rounds between two looks.
     min_members: fewest known members of a child. min_participants: fewest participants a child may train with. dims:
     width of the sketch of an update. pull: a participant whose update points this much (cosine) towards another
-    cohort's model is told to try that one ("measured" only).
+    cohort's model is told to try that one ("measured" only). metric: how labels and splits compare deviations,
+    "cosine" (each of length one) or "l2" (as long as they are: for updates of a few dimensions). at: a cohort that has
+    done so many rounds, its ancestors' included, is split whatever the statistic, and never else; empty is by the
+    criterion. k: children of such a split, 0 for the best number. doubt_after: visits in a row with a claim above
+    doubt_claim and ΔR < 0 after which a client is not believed any more; 0 is never.
 
     Source: Auxo Algorithm 1, 4.2-4.4. Reading: docs/decisions 0002-0007.
     """
@@ -68,6 +75,11 @@ class Auxo:
     min_participants: int = 5
     dims: int = 1024
     pull: float = 0.25
+    metric: Literal["cosine", "l2"] = "cosine"
+    at: tuple[int, ...] = ()
+    k: int = 0
+    doubt_after: int = 0
+    doubt_claim: float = 0.1
 
     def __post_init__(self) -> None:
         require(0 < self.gamma <= 1, "clustering.gamma", "be in (0, 1]", self.gamma)
@@ -83,6 +95,11 @@ class Auxo:
         require(self.min_members >= 2, "clustering.min_members", "be >= 2", self.min_members)
         require(self.min_participants >= 1, "clustering.min_participants", "be >= 1", self.min_participants)
         require(self.dims >= 2, "clustering.dims", "be >= 2", self.dims)
+        require(min(self.at, default=1) >= 1, "clustering.at", "hold rounds from 1 on", self.at)
+        require(self.k == 0 or 2 <= self.k <= 255, "clustering.k", "be 0 or in [2, 255]", self.k)
+        require(0 <= self.doubt_after <= 1000, "clustering.doubt_after", "be in [0, 1000]", self.doubt_after)
+        require(-1 <= self.doubt_claim < 1, "clustering.doubt_claim", "be in [-1, 1)", self.doubt_claim)
+        require(self.metric in ("cosine", "l2"), "clustering.metric", "be 'cosine' or 'l2'", self.metric)
 
     # ---------------------------------------------------------------- at the server
 
@@ -111,7 +128,7 @@ class Auxo:
             return state, None
         sketch = outcome.updates.sketch(self.dims)
         here = ~outcome.exploring
-        deviation = _directions(sketch, here)
+        deviation = _directions(sketch, here, unit=self.metric == "cosine")
         labels = np.full(outcome.clients.size, UNKNOWN)
         if here.sum() >= 2:
             labels[here] = self._label(state, outcome.clients[here], deviation[here], outcome.round)
@@ -121,19 +138,27 @@ class Auxo:
         reward = np.full(outcome.clients.size, np.nan)
         if tree.width > 1:  # line 23
             reward = instant_reward(sketch, known, leave_one_out=self.reward == "measured")
+        if self.doubt_after:
+            told = (outcome.clients, outcome.claims, reward)
+            state = replace(state, strikes=counted(state.strikes, *told, self.doubt_claim, self.doubt_after))
         towards = np.full(outcome.clients.size, UNKNOWN)
         if self.reward == "measured":
-            towards = self._towards(outcome, sketch, here, tree)
+            towards = pointed_to(outcome, sketch, here, tree, self.pull)
         return state, Feedback(outcome.round.path, outcome.clients, reward, labels, tree.paths(), towards)
 
     def reshape(self, state: Memory, path: Path, tree: CohortTree, participants: int, spent: float) -> list[Verdict]:
         """PartitionCriteria (line 20): looked at every `check_every` rounds, between `start` and `stop` of the
-        budget.
+        budget; or, with `at`, split then.
         """
         cohort = tree[path]
+        most = min(self.max_cohorts, participants // self.min_participants)
+        if self.at:
+            if cohort.round not in self.at or not state.started:
+                return []
+            room = most - len(tree.paths()) + 1
+            return [forced_verdict(cohort, state, self.k, room if self.k else min(self.k_max, room), self._rule)]
         if cohort.round % self.check_every or not self.start <= spent <= self.stop or not state.started:
             return []
-        most = min(self.max_cohorts, participants // self.min_participants)
         k_max = min(self.k_max, most - len(tree.paths()) + 1)
         if k_max < 2:
             return [self._stay(path, f"{most} cohorts are the most for {participants} participants")]
@@ -153,24 +178,9 @@ class Auxo:
             return labels
         return nearest(deviation, np.stack([deviation[labels == c].mean(axis=0) for c in range(2)]).astype(np.float64))
 
-    def _towards(self, outcome: Outcome, sketch: Floats, here: Bools, tree: CohortTree) -> Ints:
-        """The leaf whose model a participant's update points to, as an index into the leaves; UNKNOWN for its own.
-
-        A client of another cohort, training on this cohort's model w, moves towards its own cohort's w': the cosine
-        of its deviation with w' - w is 0.3-0.8 for strangers and below 0.15 for members (decision 0007).
-        """
-        home, leaves = tree[outcome.round.path].params, tree.paths()
-        others = [i for i, leaf in enumerate(leaves) if leaf != outcome.round.path]
-        nowhere = np.full(outcome.clients.size, UNKNOWN)
-        if not others:
-            return nowhere
-        ways = np.stack([tree[leaves[i]].params - home for i in others])
-        inner = outcome.updates.along(ways).astype(np.float64)
-        middle = here if here.any() else np.ones_like(here)
-        lengths = np.linalg.norm(sketch - sketch[middle].mean(axis=0), axis=1)[:, None] * np.linalg.norm(ways, axis=1)
-        pull = (inner - inner[middle].mean(axis=0)) / np.maximum(lengths, 1e-30)
-        best = pull.argmax(axis=1)
-        return np.where(pull.max(axis=1) >= self.pull, np.array(others)[best], nowhere)
+    @property
+    def _rule(self) -> Rule:
+        return Rule(self.threshold, self.drop, self.min_members, self.k_max)
 
     def _by_shape(self, state: Memory, cohort: Cohort, k_max: int) -> Verdict:
         """Held-out explained variance on the members' running means (decision 0005)."""
@@ -179,7 +189,7 @@ class Auxo:
             return self._stay(cohort.path, f"{ids.size} members < {2 * self.min_members}")
         if (visits >= 2).mean() < COVERAGE:
             return self._stay(cohort.path, f"{(visits >= 2).mean():.0%} of members seen twice < {COVERAGE:.0%}")
-        rule = Rule(self.threshold, self.drop, self.min_members, self.k_max)
+        rule = self._rule
         best = best_partition(means, rule, k_max, stream(0, "partition", cohort.round, *cohort.path))
         limit = rule.limit(ids.size)
         if best.k < 2:
@@ -206,6 +216,10 @@ class Auxo:
     def _stay(self, path: Path, why: str, statistic: float = float("nan"), threshold: float | None = None) -> Stay:
         return Stay(path, statistic, self.threshold if threshold is None else threshold, f"no split: {why}")
 
+    def believe(self, wishes: Wishes, tree: CohortTree, clients: Ints, seed: int) -> Wishes:
+        """The requests as they are served: who is on the blacklist is placed at random (5.2)."""
+        return disbelieved(wishes, tree, clients, seed, self.doubt_after) if self.doubt_after else wishes
+
     # ---------------------------------------------------------------- at the client
 
     def request(self, records: Records, offers: CohortTree, seed: int, *, explore: bool) -> Wishes:
@@ -219,11 +233,14 @@ class Auxo:
         return remember(self, records, feedback)
 
 
-def _directions(sketch: Floats, here: Bools) -> Floats:
+def _directions(sketch: Floats, here: Bools, *, unit: bool = True) -> Floats:
     """Deviations from the mean of those who are known to be here, each of length one: cosine similarity, by Euclidean
-    means.
+    means. unit=False: as long as they are.
     """
     deviation = sketch - (sketch[here] if here.any() else sketch).mean(axis=0)
+    if not unit:
+        whole: Floats = deviation
+        return whole
     lengths: Floats = np.linalg.norm(deviation, axis=1, keepdims=True)
     directions: Floats = deviation / np.maximum(lengths, np.float32(1e-30))
     return directions

@@ -24,13 +24,15 @@ class Trace:
 
 @dataclass(frozen=True)
 class Memory:
-    """A cohort's members by client id, and the last heterogeneity ratios.
+    """A cohort's members by client id, the last heterogeneity ratios, and who claims falsely how often.
 
-    A value: what is remembered next is another Memory.
+    strikes: visits in a row, by client id, whose claim its update contradicted (see `doubt`). A value: what is
+    remembered next is another Memory.
     """
 
     members: Mapping[int, Trace] = field(default_factory=dict)
     ratios: tuple[float, ...] = ()
+    strikes: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def started(self) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,9 +19,11 @@ from horae.alignment import Off
 from horae.engines.costs import Job
 from horae.engines.flight import Flight, depart, unfinished
 from horae.engines.store import ClientStore
+from horae.engines.turns import Turns
 from horae.engines.wire import send, wire_nbytes
 from horae.errors import HoraeError, RunError, one_line, require
 from horae.population import Population
+from horae.population.harm import Harm, false_claims
 from horae.pure.streams import stream, uniforms
 from horae.training import Trained, Trainer, Work
 from horae.types import (
@@ -41,8 +44,10 @@ from horae.types import (
     Path,
     Plan,
     Round,
+    Sceptic,
     State,
     Updates,
+    Wishes,
 )
 
 ATTEMPTS = 3  # at a round's training
@@ -65,6 +70,7 @@ class World:
     availability: Availability
     trainer: Trainer
     cost: Cost
+    harm: Harm = field(default_factory=Harm)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,9 @@ class Simulation:
 
     def __init__(self, plan: Plan, world: World, pace: Pace | None = None) -> None:
         self._plan, self._world, self._pace = plan, world, pace or Pace()
-        self._store = ClientStore(world.population.groups)
+        forgets = partial(world.harm.forgets, seed=plan.seed) if world.harm.lost_affinity else None
+        self._store = ClientStore(world.population.groups, forgets)
+        self._turns = Turns(plan.channels)
         self._heap: list[tuple[float, int, int, Flight]] = []
         self._counter = 0
         self._now_s = 0.0
@@ -128,8 +136,8 @@ class Simulation:
 
     def start(self, round: Round) -> None:
         """Work out who will reply, and when; nobody is trained yet."""
-        few = round.invited.size < max(1, min(self._pace.min_clients, round.quorum))
-        flight = self._nobody(round) if few else self._flight(round)
+        fewest = max(1, min(self._pace.min_clients, round.quorum))
+        flight = self._flight(round) if round.invited.size >= fewest else self._nobody(round, fewest)
         self._counter += 1
         heapq.heappush(self._heap, (flight.at_s, 0, self._counter, flight))
 
@@ -163,7 +171,7 @@ class Simulation:
     def homes(self, tree: CohortTree, clients: Ints) -> tuple[tuple[Path, ...], Ints]:
         """The leaf that each client would be served by, had it no wish to explore."""
         wishes = self._plan.clustering.request(self._store.records(clients), tree, self._plan.seed, explore=False)
-        leaves = tree.paths()
+        wishes, leaves = self._believed(tree, wishes, clients), tree.paths()
         return leaves, self._resolve(tree, wishes.paths, wishes.choice, clients)
 
     def settle(self) -> tuple[Charge, ...]:
@@ -185,6 +193,7 @@ class Simulation:
             "busy": (np.array(list(self._busy_until), np.int64), np.array(list(self._busy_until.values()), np.float64)),
             "charges": list(self._charges),
             "clients": self._store.snapshot(),
+            "turns": self._turns.snapshot(),
         }
 
     def restore(self, state: State) -> None:
@@ -193,6 +202,7 @@ class Simulation:
         self._heap = [(*key, self._relaunched(flight, state["models"])) for *key, flight in state["heap"]]
         self._busy_until = dict(zip(*(column.tolist() for column in state["busy"]), strict=True))
         self._store.restore(state["clients"])
+        self._turns.restore(state["turns"])
 
     def recall(self, clients: State) -> None:
         """What clients remember of another run, as that one's snapshot has it."""
@@ -209,10 +219,28 @@ class Simulation:
         opens_s = self._now_s + self._pace.check_in_s
         there = seen[self._world.availability.online(seen, opens_s, self._plan.seed)]
         idle = there[[c not in self._busy_until for c in there.tolist()]] if self._busy_until else there
+        idle = idle[self._turns.left(idle)]
         wishes = self._plan.clustering.request(self._store.records(idle), tree, self._plan.seed, explore=True)
+        wishes = self._believed(tree, self._said(tree, wishes, idle), idle)
         here = self._served(tree, wishes.paths, wishes.choice, idle, path)
         self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))
         return idle[here], wishes.claims[here], wishes.exploring[here]
+
+    def _said(self, tree: CohortTree, wishes: Wishes, clients: Ints) -> Wishes:
+        """What these clients ask for aloud: some claim falsely (`[harm]`)."""
+        harm, seed = self._world.harm, self._plan.seed
+        if not harm.false_claims or tree.width == 1:
+            return wishes
+        truth = self._plan.clustering.request(self._store.records(clients), tree, seed, explore=False)
+        own = self._resolve(tree, truth.paths, truth.choice, clients)
+        return false_claims(wishes, tree.paths(), own, harm.lies(clients, seed), clients, seed)
+
+    def _believed(self, tree: CohortTree, wishes: Wishes, clients: Ints) -> Wishes:
+        """What of it the coordinator believes."""
+        clustering = self._plan.clustering
+        if isinstance(clustering, Sceptic):
+            wishes = clustering.believe(wishes, tree, clients, self._plan.seed)
+        return wishes
 
     def _served(self, tree: CohortTree, paths: tuple[Path, ...], choice: Ints, clients: Ints, path: Path) -> Bools:
         served: Bools = self._resolve(tree, paths, choice, clients) == tree.paths().index(path)
@@ -233,8 +261,11 @@ class Simulation:
 
     # ---------------------------------------------------------------- a round
 
-    def _nobody(self, round: Round) -> Flight:
-        return Flight(round, self._now_s, self._now_s + self._pace.retry_s, np.zeros(0, np.int64), np.zeros(0))
+    def _nobody(self, round: Round, fewest: int) -> Flight:
+        """An empty round, until it is tried again; or for good, where the clients have spent their participations."""
+        over = self._turns.over(self._world.population.clients, fewest)
+        ends_s = self._now_s + self._pace.retry_s + (self._plan.patience_s if over else 0.0)
+        return Flight(round, self._now_s, ends_s, np.zeros(0, np.int64), np.zeros(0))
 
     def _flight(self, round: Round) -> Flight:
         """Who will reply, by their devices and hours; until then they are busy."""
@@ -245,6 +276,7 @@ class Simulation:
         leaves_s = self._world.availability.until(invited, opens_s, seed) - opens_s
         flight = depart(round, opens_s, job, durations, leaves_s)
         free_s = np.minimum(opens_s + durations, flight.at_s)
+        self._turns.take(invited[flight.kept])
         self._busy_until |= dict(zip(invited.tolist(), free_s.tolist(), strict=True))
         return flight
 

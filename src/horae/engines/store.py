@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from horae.population.base import Lookup
-from horae.types import UNKNOWN, Feedback, Ints, Path, Records, State
+from horae.types import UNKNOWN, Bools, Feedback, Ints, Path, Records, State
 
 
 class ClientStore:
@@ -14,9 +16,11 @@ class ClientStore:
     A client gets a row with its first message, so memory grows with those that took part.
     """
 
-    def __init__(self, groups: Lookup | None = None) -> None:
-        """groups: planted groups, for the oracle; None where nothing is planted."""
-        self._groups = groups
+    def __init__(self, groups: Lookup | None = None, forgets: Callable[[Ints], Bools] | None = None) -> None:
+        """groups: planted groups, for the oracle; None where nothing is planted. forgets: who has lost its record
+        whenever it is asked for one.
+        """
+        self._groups, self._forgets = groups, forgets
         self._row: dict[int, int] = {}
         self._paths: dict[Path, int] = {}
         self._reward = np.zeros((0, 0))
@@ -30,6 +34,8 @@ class ClientStore:
     def records(self, clients: Ints) -> Records:
         """What these clients remember; a client without a row remembers nothing."""
         rows = np.array([self._row.get(c, -1) for c in clients.tolist()], np.int64)
+        if self._forgets is not None:
+            rows[self._forgets(clients)] = -1
         there, width = rows >= 0, len(self._paths)
         reward, cluster = np.zeros((rows.size, width)), np.full((rows.size, width), UNKNOWN, np.int64)
         visits, heard = np.zeros((rows.size, width), np.int64), np.zeros((rows.size, width), bool)

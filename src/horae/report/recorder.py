@@ -27,7 +27,7 @@ from horae.ledger import Ledger
 from horae.observers import Score
 from horae.population import Population
 from horae.report.log import read_events
-from horae.types import CohortTree, Ints, Outcome, Path, Split, Verdict
+from horae.types import UNKNOWN, CohortTree, Doubles, Feedback, Ints, Outcome, Path, Split, Verdict
 
 
 def label(path: Path) -> str:
@@ -124,8 +124,8 @@ class EventLog:
             self.visits.update(event["clients"])
             self.refused += event["refused"]
 
-    def round(self, outcome: Outcome, tree: CohortTree, verdicts: Sequence[Verdict]) -> None:
-        """A round and what its cohort decided."""
+    def round(self, outcome: Outcome, tree: CohortTree, verdicts: Sequence[Verdict], feedback: Feedback | None) -> None:
+        """A round, what its cohort told the participants, and what it decided."""
         self.write(
             "round",
             cohort=label(outcome.round.path),
@@ -142,6 +142,7 @@ class EventLog:
             nbytes_up=sum(c.nbytes_up for c in outcome.charges),
             nbytes_down=sum(c.nbytes_down for c in outcome.charges),
             flops=sum(c.flops for c in outcome.charges),
+            **_by_client(outcome, feedback),
         )
         for v in verdicts:
             facts = {
@@ -151,6 +152,7 @@ class EventLog:
             if isinstance(v, Split):
                 sizes = np.bincount(v.cluster, minlength=v.k).tolist()
                 facts["children"] = {label((*v.path, i)): n for i, n in enumerate(sizes)}
+                facts["members"] = {label((*v.path, i)): v.clients[v.cluster == i].tolist() for i in range(v.k)}
             self.write("verdict", **facts)
 
     def score(self, score: Score) -> None:
@@ -202,6 +204,39 @@ class EventLog:
 def read(file: File) -> list[dict[str, Any]]:
     """All events of a log. Errors: RunError for a missing or broken one."""
     return read_events(file)
+
+
+def _by_client(outcome: Outcome, feedback: Feedback | None) -> dict[str, Any]:
+    """What a round says of single clients: who was invited in vain, who explored, and, in the order of `clients`,
+    claims, rewards, labels and the cohorts they were told to try. What says nothing is left out.
+    """
+    table: dict[str, Any] = {}
+    if (unused := np.setdiff1d(outcome.round.invited, outcome.clients)).size:
+        table["unused"] = unused.tolist()
+    if outcome.exploring.any():
+        table["explorers"] = outcome.clients[outcome.exploring].tolist()
+    if np.nan_to_num(outcome.claims).any():
+        table["claims"] = _rounded(outcome.claims, 3)
+    row = {client: i for i, client in enumerate(feedback.clients.tolist())} if feedback else {}
+    rows = np.array([row.get(client, -1) for client in outcome.clients.tolist()], np.int64)
+    told, at = rows >= 0, np.maximum(rows, 0)
+    if feedback is None or not told.any():
+        return table
+    reward = np.where(told, feedback.reward[at], np.nan)
+    cluster, towards = (np.where(told, column[at], UNKNOWN) for column in (feedback.cluster, feedback.towards))
+    if not np.isnan(reward).all():
+        table["rewards"] = _rounded(reward, 4)
+    if (cluster != UNKNOWN).any():
+        table["labels"] = cluster.tolist()
+    if (towards != UNKNOWN).any():
+        names = [label(leaf) for leaf in feedback.leaves]
+        table["towards"] = [None if i == UNKNOWN else names[i] for i in towards.tolist()]
+    return table
+
+
+def _rounded(column: Doubles, digits: int) -> list[float]:
+    """A column in as many digits as are of use; minus nothing is nothing."""
+    return [round(value, digits) + 0.0 for value in column.tolist()]
 
 
 def _clean(value: Any) -> Any:

@@ -46,6 +46,20 @@ def _clients(value: Any) -> bool:
     return set(map(type, value)) == {int} and min(value) >= 0 and max(value) < 2**63
 
 
+def _measured(value: Any) -> bool:
+    """A list of numbers and nulls, also without a call for each."""
+    if type(value) is not list or not set(map(type, value)) <= {float, int, type(None)}:
+        return False
+    told = [each for each in value if each is not None]
+    return not told or (min(told) > -_LARGEST and max(told) < _LARGEST)
+
+
+def _labels(value: Any) -> bool:
+    if type(value) is not list or not set(map(type, value)) <= {int}:
+        return False
+    return not value or (min(value) >= -1 and max(value) < 2**63)
+
+
 def _cohorts(value: Any) -> bool:
     return type(value) is dict and all(map(COHORT.holds, value))
 
@@ -70,6 +84,10 @@ Fields = Mapping[str, Kind]
 _PAIR = Kind("clients and their accuracy", _size_and_accuracy)
 _SEEN = Kind("clients and their accuracy by cohort", lambda value: _cohorts(value) and table(_PAIR).holds(value))
 _BORN = Kind("clients by cohort", lambda value: _cohorts(value) and table(COUNT).holds(value))
+_MEASURED = Kind("a list of: a number or null", _measured)
+_LABELS = Kind("a list of: a cluster, or -1", _labels)
+_TRIED = Kind("a list of: a cohort's name or null", lambda value: many(maybe(COHORT)).holds(value))
+_MEMBERS = Kind("ids by cohort", lambda value: _cohorts(value) and table(COUNTS).holds(value))
 _WHERE = Kind("clients of each group by cohort, or null", lambda value: value is None or _counts(value))
 
 NEEDED: Mapping[str, Fields] = {
@@ -98,8 +116,11 @@ KNOWN: Mapping[str, Fields] = {
         "world": table(TEXT),
     },
     "score": {"variance": maybe(AMOUNT), "loss": maybe(NUMBER), "groups": _WHERE},
-    "round": {"exploring": COUNT, "refused": COUNT, "loss": maybe(NUMBER), "flops": AMOUNT},
-    "verdict": {"children": _BORN},
+    "round": {
+        "exploring": COUNT, "refused": COUNT, "loss": maybe(NUMBER), "flops": AMOUNT, "unused": COUNTS,
+        "explorers": COUNTS, "claims": _MEASURED, "rewards": _MEASURED, "labels": _LABELS, "towards": _TRIED,
+    },
+    "verdict": {"children": _BORN, "members": _MEMBERS},
 }  # fmt: skip
 SUMMARY: Fields = {
     **dict.fromkeys(("accuracy", "accuracy_worst10", "accuracy_best10", "accuracy_seen"), maybe(SHARE)),
@@ -124,8 +145,10 @@ def fault_of_event(event: Any) -> str | None:
     if not needed.keys() <= event.keys():
         return f"event {kind} should have a field {next(name for name in needed if name not in event)}"
     fault = _fault(event, needed) or _fault(event, KNOWN.get(kind, {}))
-    if fault or kind not in ("clients", "verdict", "run"):
+    if fault or kind not in ("clients", "verdict", "run", "round"):
         return fault
+    if kind == "round":
+        return _fault_of_participants(event)
     if kind == "clients":
         return _fault_of_columns(event)
     if kind == "verdict":
@@ -154,6 +177,13 @@ def _fault_of_columns(event: Mapping[str, Any]) -> str | None:
         return "ids, home, accuracy, visits and group should be equally long"
     inside = max(event["home"], default=-1) < len(event["cohorts"])
     return None if inside else "home should hold places in cohorts"
+
+
+def _fault_of_participants(event: Mapping[str, Any]) -> str | None:
+    """A column by participant that has another length."""
+    columns = (name for name in ("claims", "rewards", "labels", "towards") if name in event)
+    wrong = next((name for name in columns if len(event[name]) != len(event["clients"])), None)
+    return f"{wrong} should be as long as clients" if wrong else None
 
 
 def _counts(value: Any) -> bool:

@@ -64,7 +64,7 @@ class Notebook:
     def __init__(self):
         self.outcomes = []
 
-    def round(self, outcome, tree, verdicts):
+    def round(self, outcome, tree, verdicts, feedback):
         self.outcomes.append(outcome)
 
 

@@ -104,3 +104,13 @@ def test_a_restored_store_remembers_what_the_first_did_and_goes_on_apart():
     other.make_room(later)  # rows and columns grow
     assert (len(other), len(store)) == (3, 2)
     np.testing.assert_array_equal(other.records(np.array([3])).reward[:, :3], reward[1:, :3])
+
+
+def test_whoever_forgets_comes_back_empty_and_all_others_as_they_were():
+    store = ClientStore(np.array([5, 6]), forgets=lambda clients: clients == 1)
+    tell(store, message([0, 1]), 1)
+    records = store.records(np.array([0, 1]))
+    assert records.reward.tolist() == [[1.0], [0.0]]
+    assert records.visits.tolist() == [[1], [0]]
+    assert records.heard.tolist() == [[True], [False]]
+    assert records.group.tolist() == [5, 6]  # what it is, not what it remembers

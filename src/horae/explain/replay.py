@@ -22,6 +22,7 @@ from horae.report.recorder import label
 from horae.types import ROOT, UNKNOWN, Cohort, CohortTree, Feedback, Path, Records
 
 _NOTHING = np.zeros(0, np.float32)
+MOST_ROUNDS = 2**40  # no run has as many, a damaged log may
 NEAR = 2e-3  # claims are written with three digits, rewards with four
 
 
@@ -124,7 +125,7 @@ def replay(arm: Arm, client: int, rule: Auxo) -> list[Moment]:
 
 def wish(arm: Arm, records: Records, leaves: tuple[Path, ...], rule: Auxo) -> Wish:
     """What the client would ask for if it did not explore."""
-    rounds = 1 + max((event["number"] for event in arm.of("round")), default=0)
+    rounds = 1 + min(MOST_ROUNDS, max((event["number"] for event in arm.of("round")), default=0))
     offers = CohortTree({leaf: Cohort(leaf, _NOTHING, _NOTHING, rounds) for leaf in leaves})
     found = rule.request(records, offers, int(arm.last("run").get("seed", 0)), explore=False)
     return Wish(label(found.paths[int(found.choice[0])]), float(found.claims[0]))

@@ -180,7 +180,7 @@ def test_the_story_has_about_ten_lines(made):
 def every(run):
     """All kinds of answers about a run."""
     yield tell(run)
-    yield from (explain_client(run, client) for client in range(run.main.last("run")["clients"]))
+    yield from (explain_client(run, client) for client in range(run.main.last("run").get("clients", 0)))
     yield from (explain_cohort(run, name) for name in run.main.names)
     yield from (explain_round(run, 1 + i) for i in range(len(run.main.of("round"))))
 

@@ -31,7 +31,7 @@ from horae.report.recorder import read
 
 HERE = Path(__file__).parent
 PICTURE = HERE.parent / "docs" / "pictures" / "harm.png"
-PHONES = str(HERE.parent / "experiments" / "phones.toml")
+PHONES = "experiments/phones.toml"
 QS = (2, 3, 5, 8)  # visits in a row
 DOUBT = {"clustering.doubt_after": 5}
 ARMS: dict[str, dict[str, Any]] = {
@@ -89,7 +89,7 @@ def false_positives(source: str | None, seed: int) -> dict[str, Any]:
 
     The run is one without the rule: up to the first hit it is the same as with it.
     """
-    experiment = load(source, {"seed": seed, "baseline": "none"})
+    experiment = load(source and HERE.parent / source, {"seed": seed, "baseline": "none"})
     with tempfile.TemporaryDirectory() as folder:
         train(experiment, experiment.world(), Path(folder))
         found = {str(q): caught(Path(folder), experiment.harm.lies, seed, q) for q in QS}

@@ -67,13 +67,10 @@ def seconds_per_round(clients: int) -> float:
     return (time.perf_counter() - started) / count.rounds
 
 
-def memory_mb(clients: int) -> dict[str, float]:
-    """Peak resident memory of this process before and after a run."""
-    import horae.report.recorder  # noqa: F401  # what every run loads
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def memory_mb(clients: int) -> float:
+    """Peak resident memory of this process, libraries included, after a run."""
     seconds_per_round(clients)
-    return {"before": before, "after": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def requests_per_s(clients: int = SIZES[-1]) -> float:
@@ -121,7 +118,7 @@ def table(turns: int) -> list[str]:
             if turn:
                 times[size].append(taken)
     lines = [
-        "| clients | ms per round, median | over 10,000 clients, median (min - max) | memory added, MB |",
+        "| clients | ms per round, median | over 10,000 clients, median (min - max) | peak memory, MB |",
         "|---|---|---|---|",
     ]
     for size in SIZES:
@@ -129,8 +126,7 @@ def table(turns: int) -> list[str]:
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})"
         words = [sys.executable, __file__, "--memory", str(size)]
         used = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-        added = f"{used['after'] - used['before']:,.0f} of {used['after']:,.0f}"
-        lines.append(f"| {size:,} | {1000 * statistics.median(times[size]):.1f} | {spread} | {added} |")
+        lines.append(f"| {size:,} | {1000 * statistics.median(times[size]):.1f} | {spread} | {used:,.0f} |")
     return lines
 
 

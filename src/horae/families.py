@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
@@ -10,7 +9,7 @@ from typing import Any, get_type_hints
 from horae import algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors, types
 from horae.engines.costs import COSTS
 from horae.errors import ConfigError, HoraeError, brief, did_you_mean, one_line, require
-from horae.settings import convert
+from horae.settings import convert, imported
 from horae.training import MODELS
 
 FAMILIES: dict[str, Mapping[str, Any]] = {
@@ -65,12 +64,7 @@ def find(family: str, name: str) -> Any:
         return FAMILIES[family][name]
     if ":" not in name:
         raise ConfigError(f"{family}.name: there is no {brief(name, 40)}; {did_you_mean(name, FAMILIES[family])}")
-    where, _, what = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(where), what)
-    except Exception as error:  # whatever somebody else's module says while it is imported
-        why = one_line(f"{type(error).__name__}: {error}", 120)
-        raise ConfigError(f"{family}.name: cannot import {brief(name)} ({why}); check the module path") from None
+    found = imported(name, f"{family}.name")
     require(isinstance(found, type) and is_dataclass(found), f"{family}.name", "name a dataclass", name)
     return fit(family, found, name)
 

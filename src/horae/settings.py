@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import re
@@ -35,6 +36,16 @@ def convert(value: Any, hint: Any, field: str) -> Any:
     require(hint is not int or abs(value) < _HUGE, field, "lie between -2^63 and 2^63", value)
     require(hint is not str or not _HALF.search(value), field, "be a text that can be written to a file", value)
     return value
+
+
+def imported(name: str, field: str) -> Any:
+    """What "package.module:name" stands for, as a field says it. Errors: ConfigError."""
+    where, _, what = name.partition(":")
+    try:
+        return getattr(importlib.import_module(where), what)
+    except Exception as error:  # whatever somebody else's module says while it is imported
+        why = one_line(f"{type(error).__name__}: {error}", 120)
+        raise ConfigError(f"{field}: cannot import {brief(name)} ({why}); check the module path") from None
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from horae.errors import ConfigError, RunError, brief, did_you_mean, one_line
+from horae.settings import imported
 
 LOCAL = "local"
 
@@ -72,12 +72,7 @@ def starter(name: str, workers: int) -> Callable[[], Executor]:
         known = (LOCAL, *EXECUTORS)
         which = f"one of {', '.join(known)}, or package.module:function"
         raise ConfigError(f"pool should be {which}, is {brief(name, 40)}; {did_you_mean(name, known)}")
-    where, _, what = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(where), what)
-    except Exception as error:  # whatever somebody else's module says while it is imported
-        why = one_line(f"{type(error).__name__}: {error}", 120)
-        raise ConfigError(f"pool: cannot import {brief(name)} ({why}); check the module path") from None
+    function = imported(name, "pool")
     if not callable(function):
         raise ConfigError(f"pool: {brief(name)} cannot be called; name a function that takes the number of workers")
     return partial(_started, name, function, workers)

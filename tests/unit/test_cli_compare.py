@@ -98,7 +98,7 @@ def test_two_arms_on_two_seeds_interrupted_and_gone_on_with(tmp_path):
 
 def shown(monkeypatch, results, *args, width=80):
     """What the command prints about results that are there already."""
-    monkeypatch.setattr("horae.cli.compare.carry_out", lambda *_, **__: Comparison(results, Path("there")))
+    monkeypatch.setattr("horae.compare.compare", lambda *_, **__: Comparison(results, Path("there")))
     return CliRunner().invoke(app(), ["--vary", "a=1", *args], env={"COLUMNS": str(width), "TERM": "dumb"})
 
 

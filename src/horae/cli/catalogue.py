@@ -12,10 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from horae import __version__
-from horae.citations import cite as entries
 from horae.cli.options import DataRoot, File, Json, Settings, data_root_of, experiment_of, printed
 from horae.errors import ConfigError, did_you_mean
-from horae.experiment import FAMILIES, load
 from horae.settings import parse_setting
 
 
@@ -24,6 +22,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Name the members of each family."""
+    from horae.families import FAMILIES
+
     if family is not None and family not in FAMILIES:
         raise ConfigError(f"there is no family {family!r}; {did_you_mean(family, FAMILIES)}")
     chosen = {name: members for name, members in FAMILIES.items() if family in (None, name)}
@@ -65,6 +65,8 @@ def show(
 
 def cite(file: File = None, settings: Settings = None, as_json: Json = False) -> None:
     """Print the BibTeX of what an experiment uses."""
+    from horae.citations import cite as entries
+
     found = entries(experiment_of(file, settings, None))
     if not printed({"bibtex": found}, as_json):
         print("\n\n".join(found))
@@ -72,6 +74,8 @@ def cite(file: File = None, settings: Settings = None, as_json: Json = False) ->
 
 def data_list(data_root: DataRoot = None, as_json: Json = False) -> None:
     """List the named populations, and whether their data are here."""
+    from horae.families import FAMILIES
+
     table = {}
     for name, cls in FAMILIES["population"].items():
         missing = cls().missing(data_root_of(data_root))
@@ -92,6 +96,8 @@ def data_describe(
     as_json: Json = False,
 ) -> None:
     """Build a population and say what is in it."""
+    from horae.experiment import load
+
     changes = {"population.name": name, "seed": seed, **dict(map(parse_setting, settings or []))}
     people = load(None, changes).parts["population"].build(seed, data_root_of(data_root))
     facts = {
@@ -115,6 +121,8 @@ def version() -> None:
 
 
 def _member(name: str) -> tuple[str, Any]:
+    from horae.families import FAMILIES
+
     family, _, member = name.rpartition(".")
     for key, members in FAMILIES.items():
         if member in members and family in ("", key):

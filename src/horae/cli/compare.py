@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from horae.cli.options import DataRoot, File, Json, Settings, printed
-from horae.compare import Comparison, parse_seeds, parse_vary
-from horae.compare import compare as carry_out
-from horae.report.comparison import tables, words
 from horae.settings import parse_setting
+
+if TYPE_CHECKING:
+    from horae.compare import Comparison
 
 Vary = Annotated[
     list[str] | None,
@@ -42,6 +42,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare arms: every choice of the varied fields on every seed, at equal budget, with paired differences."""
+    from horae.compare import compare as carry_out
+    from horae.compare import parse_seeds, parse_vary
+
     if seeds is None and resume is None:
         seeds = "0-2"
     done = carry_out(
@@ -64,6 +67,8 @@ def compare(
 
 def _show(done: Comparison, console: Console) -> None:
     """The end of a comparison, for people."""
+    from horae.report.comparison import tables, words
+
     results = done.results
     what = f"{results['name']}; differences are to {results['against']}, in points, with their 95 % intervals"
     console.print(what, markup=False, highlight=False)

@@ -1,16 +1,21 @@
-"""What the commands share: options, and the small steps from options to objects."""
+"""What the commands share: options, and the small steps from options to objects.
+
+Commands import what needs torch where they use it: torch takes seconds to load, and `--help` should not.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from horae.experiment import Experiment, load
 from horae.settings import parse_setting
+
+if TYPE_CHECKING:
+    from horae.experiment import Experiment
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Settings = Annotated[
@@ -24,6 +29,8 @@ File = Annotated[Path | None, typer.Argument(help="An experiment file; none is t
 
 def experiment_of(file: Path | None, settings: list[str] | None, seed: int | None) -> Experiment:
     """The experiment of a file after `--set` and `--seed`."""
+    from horae.experiment import load
+
     changes = dict(map(parse_setting, settings or []))
     return load(file, changes if seed is None else {**changes, "seed": seed})
 

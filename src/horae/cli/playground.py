@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from horae.cli.options import Json, printed
 from horae.errors import ConfigError, RunError, brief
 from horae.files import check_writable, claimed, is_free, write_whole
-from horae.playground import Game, Played, play, write_pictures
+
+if TYPE_CHECKING:
+    from horae.playground import Played
 
 Out = Annotated[Path | None, typer.Option(help="Where the pictures go (default: runs/playground-<time>).")]
 
@@ -31,6 +33,8 @@ def playground(
     as_json: Json = False,
 ) -> None:
     """Watch Auxo find planted heaps: clients are points, cohorts split, pictures and an animation show how."""
+    from horae.playground import Game, play, write_pictures
+
     game = Game(clients, per_round, rounds, centers, std, data_seed, seed, hard, _rounds(at))
     place = out or Path("runs") / time.strftime("playground-%Y%m%d-%H%M%S")
     check_writable(place)

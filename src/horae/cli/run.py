@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,10 +12,10 @@ from rich.table import Table
 
 from horae.cli.options import DataRoot, File, Json, Settings, data_root_of, printed
 from horae.cli.stopping import stopping
-from horae.progress import Watcher
-from horae.runner import Result
-from horae.runner import run as carry_out
 from horae.settings import parse_setting
+
+if TYPE_CHECKING:
+    from horae.runner import Result
 
 
 def run(
@@ -33,6 +33,9 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Carry out an experiment, compare it with one global model at equal budget, and leave a report."""
+    from horae.progress import Watcher
+    from horae.runner import run as carry_out
+
     changes = dict(map(parse_setting, settings or [])) | ({} if seed is None else {"seed": seed})
     console = Console(stderr=True, quiet=as_json)
     with stopping(console) as stop, Watcher(console, quiet=as_json) as watcher:

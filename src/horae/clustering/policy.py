@@ -65,7 +65,7 @@ def choose(taste: Taste, records: Records, offers: CohortTree, seed: int, *, exp
     often = taste.epsilon**rounds if taste.epsilon else 0.0
     curious = uniforms(seed, "explore?", records.clients, rounds) < often
     exploring = np.logical_and(lost | restless | curious, ~new) if explore else lost
-    target = _unseen_leaf(taste, records, mine, unseen, seed, rounds)
+    target = _unseen_leaf(taste, records, mine, unseen, seed, rounds) if exploring.any() else best
 
     choice = np.where(new, first, offset + np.where(exploring, target, best))
     claims = np.where(new | exploring, np.nan, top)

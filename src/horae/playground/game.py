@@ -14,7 +14,7 @@ from horae.cohorts import Cohorts
 from horae.errors import require
 from horae.playground.measures import Planted, adjusted_rand_index, distances, planted, silhouette
 from horae.pure.streams import stream, uniforms
-from horae.types import UNKNOWN, Bools, Doubles, Floats, Ints, Path
+from horae.types import UNKNOWN, Doubles, Floats, Ints, Path
 
 AT = (14, 100, 224, 300, 500, 700)  # the rounds of the pictures in Auxo's README
 LOOKS = 16  # how often a cohort that lives for the whole game is looked into
@@ -104,17 +104,19 @@ def _play(game: Game, watch: Callable[[int], None]) -> Played:
     played = Played(game, planted(game.clients, game.centers, game.std, game.data_seed))
     points, nothing = played.planted.points, np.zeros(2, np.float32)
     cohorts = Cohorts(game.method(), params=nothing, participants=game.per_round, rounds=game.rounds, seed=game.seed)
-    seen, gaps = np.zeros(game.clients, bool), distances(points)
+    home, gaps = np.full(game.clients, UNKNOWN), distances(points)
     wanted = {*game.drawn, *game.stills}
     for number in range(1, game.rounds + 1):
         sampled = _sample(game, number)
         offset = _offset(game, number)
-        for path, clients in {path: cohorts.match(path, sampled, n=sampled.size) for path in cohorts.leaves}.items():
+        leaves = cohorts.leaves
+        for path, clients in {path: cohorts.match(path, sampled, n=sampled.size) for path in leaves}.items():
             lesson = cohorts.learn(path, clients, points[clients] + offset, params=nothing)
             if lesson.split:
                 played.splits.append(f"cohort {_name(path)} at round {number}: {lesson.split.reason}")
-        seen[sampled] = True
-        frame = _frame(number, cohorts, seen, gaps, played.planted)
+        split = len(leaves) < len(cohorts.leaves)
+        _settle(cohorts, home, np.union1d(np.flatnonzero(home >= 0), sampled) if split else sampled)
+        frame = _frame(number, cohorts.leaves, home.copy(), gaps, played.planted)
         played.rounds.append(frame.scores)
         if number in wanted:
             played.frames[number] = frame
@@ -137,12 +139,15 @@ def _offset(game: Game, number: int) -> Doubles:
     return offset if game.hard else np.zeros(2)
 
 
-def _frame(number: int, cohorts: Cohorts, seen: Bools, gaps: Floats, truth: Planted) -> Frame:
+def _settle(cohorts: Cohorts, home: Ints, clients: Ints) -> None:
+    """Note where these clients are at home, as indices into the leaves; others heard nothing, and stay."""
+    index = {leaf: i for i, leaf in enumerate(cohorts.leaves)}
+    home[clients] = [index[path] for path in cohorts.home(clients)]
+
+
+def _frame(number: int, leaves: tuple[Path, ...], home: Ints, gaps: Floats, truth: Planted) -> Frame:
     """Where everybody who took part is at home, and how well that fits."""
-    ids, leaves = np.flatnonzero(seen), cohorts.leaves
-    index = {leaf: i for i, leaf in enumerate(leaves)}
-    home = np.full(seen.size, UNKNOWN)
-    home[ids] = [index[path] for path in cohorts.home(ids)]
+    ids = np.flatnonzero(home >= 0)
     scores: dict[str, float | int | None] = {
         "round": number,
         "clients_seen": int(ids.size),

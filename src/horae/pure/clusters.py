@@ -21,12 +21,11 @@ def kmeans(x: NDArray[np.floating], k: int, rng: np.random.Generator) -> tuple[I
     """
     points = np.asarray(x, np.float64)
     points = points - points.mean(axis=0)
-    inner = points @ points.T  # distances need no more than this, and it is small
-    centres = _starts(inner, k, rng)
+    centres = _starts(points, k, rng)
     member, labels = np.zeros((RESTARTS, k, len(points))), np.full((RESTARTS, len(points)), -1)
     np.put_along_axis(member, centres[:, :, None], 1.0, axis=2)  # at first a cluster is the point it starts from
     for _ in range(ITERATIONS):
-        gaps = _gaps_inside(inner, member)
+        gaps = _gaps_inside(points, member)
         found = gaps.argmin(axis=1)
         if np.array_equal(found, labels):
             break
@@ -46,14 +45,14 @@ def nearest(x: NDArray[np.floating], centres: Doubles) -> Ints:
     return closest
 
 
-def _starts(inner: Doubles, k: int, rng: np.random.Generator) -> Ints:
+def _starts(points: Doubles, k: int, rng: np.random.Generator) -> Ints:
     """k-means++: the next centre is a point drawn by its squared distance to those there are, `(restarts, k)`."""
-    n, own = len(inner), inner.diagonal()
+    n, own = len(points), (points**2).sum(axis=1)
     chosen = rng.integers(n, size=(RESTARTS, 1))
     weight = np.full((RESTARTS, n), np.inf)
     for _ in range(1, k):
         last = chosen[:, -1]
-        weight = np.minimum(weight, np.maximum(own - 2 * inner[last] + own[last][:, None], 0.0) + 1e-300)
+        weight = np.minimum(weight, np.maximum(own - 2 * (points[last] @ points.T) + own[last][:, None], 0.0) + 1e-300)
         ladder = weight.cumsum(axis=1)
         dart = rng.random((RESTARTS, 1)) * ladder[:, -1:]
         nxt = np.minimum((ladder < dart).sum(axis=1), n - 1)
@@ -61,13 +60,15 @@ def _starts(inner: Doubles, k: int, rng: np.random.Generator) -> Ints:
     return chosen
 
 
-def _gaps_inside(inner: Doubles, member: Doubles) -> Doubles:
-    """Squared distances of all points to weighted means of points, by inner products alone: `(restarts, k, n)`.
+def _gaps_inside(points: Doubles, member: Doubles) -> Doubles:
+    """Squared distances of all points to weighted means of points: `(restarts, k, n)`.
 
     member `(restarts, k, n)`: the weights of each mean, which sum to one.
     """
-    crossed = (member.reshape(-1, len(inner)) @ inner).reshape(member.shape)
-    gaps: Doubles = inner.diagonal() - 2 * crossed + (member * crossed).sum(axis=2, keepdims=True)
+    means = member.reshape(-1, len(points)) @ points
+    crossed = (means @ points.T).reshape(member.shape)
+    own = (means**2).sum(axis=1).reshape(*member.shape[:2], 1)
+    gaps: Doubles = (points**2).sum(axis=1) - 2 * crossed + own
     return gaps
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from typer.testing import CliRunner
 
 from horae.cli import app
-from horae.cli import playground as command
 from horae.errors import ConfigError, HoraeError
 from horae.playground import Game, planted, play, silhouette
 from horae.playground.game import _offset, _sample
@@ -51,6 +51,15 @@ def test_the_two_nearest_centres_are_merged():
     assert (truth.merged == truth.groups)[others].all()
     one = planted(20, 1, 1.0, 0)
     assert (one.merged == one.groups).all()
+
+
+@pytest.mark.parametrize("options", [(1000, 4, 2.0, 100), (103, 5, 0.5, 7), (10, 1, 1.0, 0)])
+def test_the_points_are_those_of_scikit_learn(options):
+    clients, centers, std, seed = options
+    mine = planted(*options)
+    points, groups = make_blobs(n_samples=clients, centers=centers, cluster_std=std, random_state=seed)
+    assert np.array_equal(mine.points, points)
+    assert np.array_equal(mine.groups, groups)
 
 
 def test_hard_moves_everybody_by_the_same_and_leaves_a_fifth():
@@ -117,7 +126,7 @@ def test_the_command_leaves_pictures_and_numbers(tmp_path):
 def test_the_words_for_people(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     drawn = []
-    monkeypatch.setattr(command, "write_pictures", lambda played, out: drawn.extend(played.game.drawn) or [])
+    monkeypatch.setattr("horae.playground.write_pictures", lambda played, out: drawn.extend(played.game.drawn) or [])
     text = call(*OPTIONS, "--rounds", "20")
     assert drawn == [14]  # of the default rounds the one there is
     assert "cohorts              1\n" in text

@@ -1,6 +1,7 @@
 """Local training: what clients compute, in one place and nowhere else. The only part of horae that knows layers."""
 
-from horae.training.models import MODELS, Cnn, Logistic, Mlp, Model, check_module, initial
+from horae.training.models import MODELS, Cnn, Logistic, Mlp, Model
+from horae.training.modules import check_module, initial
 from horae.training.plan import Batches, Training, batches
 from horae.training.trainer import Trainer
 from horae.training.work import Trained, Work

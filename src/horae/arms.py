@@ -24,7 +24,7 @@ from horae.population.harm import Harm
 from horae.report.recorder import EventLog, read
 from horae.report.summary import summarise
 from horae.reuse import begin_in
-from horae.types import CohortTree, Metered
+from horae.types import CohortTree, Examine, Metered
 
 Stop = Callable[[], bool]  # asked after every round; True ends the run there
 
@@ -133,11 +133,25 @@ def _train(
             for observer in observers:
                 observer.look(begin, engine, over=False)
         standing = federate(plan, begin, engine, log, observers)
+    log.write("metrics", **_examined(engine, log.last, standing, experiment))
     log.end(
         standing.ledger,
         "budget spent" if standing.spent >= 1 else f"nobody came for {plan.patience_s / 86400:.0f} days",
     )
     return standing, checkpoints
+
+
+def _examined(engine: Simulation, last: Score | None, standing: Standing, experiment: Experiment) -> dict[str, float]:
+    """Numbers beside accuracy, over the clients that the last score is about."""
+    assert last is not None  # every run ends with a score
+    scored = ~np.isnan(last.accuracy)
+    models = [standing.tree[path] for path in last.leaves]
+    work = Examine(
+        last.clients[scored], last.leaves, tuple(c.params for c in models), tuple(c.buffers for c in models),
+        last.home[scored], experiment.evaluation.metrics,
+    )  # fmt: skip
+    found: dict[str, float] = engine.ask(work, charge=False)
+    return found
 
 
 def honest(score: Score, harm: Harm, seed: int) -> Score:

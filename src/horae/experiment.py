@@ -32,7 +32,7 @@ from horae.federate import Budget
 from horae.population import Population
 from horae.population.harm import Harm, poison
 from horae.settings import changed, convert
-from horae.training import Trainer, Training, check_module, initial
+from horae.training import MetricName, Samples, Trainer, Training, check_module, initial
 from horae.types import Plan
 
 __all__ = [
@@ -71,13 +71,15 @@ DEFAULTS = {
 class Scoring:
     """The `[evaluation]` table.
 
-    every: rounds' worth of participations between two scores. clients: how many are scored on the way (0: enough for
+    every: rounds' worth of participations between two scores. metrics: told at the end beside accuracy (of labels:
+    macro averages), any of top5, f1, precision, recall. clients: how many are scored on the way (0: enough for
     ±0.5 points); at the end it is everybody. target_accuracy: for time_to_accuracy_s; 0 is none.
     """
 
     every: int = 10
     clients: int = 0
     target_accuracy: float = 0.0
+    metrics: tuple[MetricName, ...] = ()
 
     def __post_init__(self) -> None:
         require(self.every >= 1, "evaluation.every", "be >= 1", self.every)
@@ -223,6 +225,7 @@ class Experiment:
         """Clients, devices, hours and trainer. people, module: given from Python instead of by name. workers, pool: how
         many processes train, and whose (see `Trainer`).
         """
+        devices, hours = (_opened(self.parts[family], data_root) for family in ("devices", "availability"))
         people = poison(people or self._people(data_root), self.harm, self.seed)
         most = max(self.participants, self.participants_later)
         check_people(people, self.parts["clustering"], self.baseline, self.participants)
@@ -232,16 +235,22 @@ class Experiment:
         if module is None:
             with affordable("model", "make it smaller"):
                 module = initial(self.parts["model"], people.shape, people.classes, self.seed)
-        check_module(module, people.shape, people.classes)
-        trainer = Trainer(module, self.training, people.x, people.y, self.seed, workers, pool)
-        part = self.parts
-        return World(people, part["devices"], part["availability"], trainer, part["cost"], self.harm)
+        samples = Samples.of(people.x, people.y, people.scale)
+        check_module(module, samples.example, samples.truth, people.classes)
+        data = (people.x, people.y, self.seed)
+        trainer = Trainer(module, self.training, *data, workers, pool, people.task, people.scale)
+        return World(people, devices, hours, trainer, self.parts["cost"], self.harm)
 
     def _people(self, data_root: Path | None) -> Population:
         with affordable("population", "lower population.clients"):
             people = self.parts["population"].build(self.seed, data_root)
         require(isinstance(people, Population), "population", "build a horae.Population", type(people).__name__)
         return people  # type: ignore[no-any-return]
+
+
+def _opened(part: Any, data_root: Path | None) -> Any:
+    """The part with the file it names read, if it names one."""
+    return part.opened(data_root) if hasattr(part, "opened") else part
 
 
 def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[str, Any] | None = None) -> Experiment:

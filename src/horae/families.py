@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from horae import algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors, types
 from horae.engines.costs import COSTS
@@ -26,6 +26,9 @@ FAMILIES: dict[str, Mapping[str, Any]] = {
     "data_plane": data_planes.DATA_PLANES,
     "cost": COSTS,
 }
+NESTED: dict[str, Mapping[str, Any]] = {"partition": population.PARTITIONS, "shifts": population.SHIFTS}
+INNER = {population.Partition: "partition", population.Shift: "shifts"}  # the fields of a population that they are
+EVERY = {**FAMILIES, **NESTED}
 
 
 def _verbs(protocol: type) -> tuple[str, ...]:
@@ -45,6 +48,8 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "channels": _verbs(types.Channel),
     "data_plane": _verbs(types.DataPlane),
     "cost": ("seconds",),
+    "partition": ("share",),
+    "shifts": ("inputs", "labels"),
 }  # what a member must be able to do
 
 
@@ -60,10 +65,10 @@ def component(family: str, table: Mapping[str, Any], default: str | None = None)
 
 def find(family: str, name: str) -> Any:
     """The class behind a name."""
-    if name in FAMILIES[family]:
-        return FAMILIES[family][name]
+    if name in EVERY[family]:
+        return EVERY[family][name]
     if ":" not in name:
-        raise ConfigError(f"{family}.name: there is no {brief(name, 40)}; {did_you_mean(name, FAMILIES[family])}")
+        raise ConfigError(f"{family}.name: there is no {brief(name, 40)}; {did_you_mean(name, EVERY[family])}")
     found = imported(name, f"{family}.name")
     require(isinstance(found, type) and is_dataclass(found), f"{family}.name", "name a dataclass", name)
     return fit(family, found, name)
@@ -78,7 +83,7 @@ def fit(family: str, member: Any, name: str) -> Any:
 
 def name_of(family: str, part: Any) -> str:
     """The name under which a component is found."""
-    for name, cls in FAMILIES[family].items():
+    for name, cls in EVERY[family].items():
         if type(part) is cls:
             return name
     return f"{type(part).__module__}:{type(part).__qualname__}"
@@ -93,7 +98,7 @@ def made(cls: Any, table: Mapping[str, Any], family: str, name: str = "") -> Any
         for key in table:
             if key not in known:
                 raise ConfigError(f"{title} has no {brief(key, 40)}; {did_you_mean(key, known)}")
-        return cls(**{key: convert(value, hints[key], f"{family}.{key}") for key, value in table.items()})
+        return cls(**{key: _field(value, hints[key], f"{family}.{key}") for key, value in table.items()})
     except HoraeError:
         raise
     except Exception as error:
@@ -106,5 +111,35 @@ def plain(part: Any) -> dict[str, Any]:
     """A component's fields as plain data."""
     if not is_dataclass(part):
         return {}
-    shown = [f for f in fields(part) if f.init]
-    return {f.name: list(v) if isinstance(v := getattr(part, f.name), tuple) else v for f in shown}
+    return {f.name: _plain(getattr(part, f.name)) for f in fields(part) if f.init}
+
+
+def _field(value: Any, hint: Any, field: str) -> Any:
+    """A field's value: plain data, or a member of another family by its table."""
+    if hint in INNER:
+        return _inner(value, INNER[hint], field)
+    several = get_origin(hint) is tuple and get_args(hint)[0] in INNER
+    if several:
+        require(isinstance(value, list | tuple), field, "be a list of tables, each with a name", value)
+        return tuple(_inner(item, INNER[get_args(hint)[0]], field) for item in value)
+    return convert(value, hint, field)
+
+
+def _inner(value: Any, family: str, field: str) -> Any:
+    table = {"name": value} if isinstance(value, str) else value
+    require(isinstance(table, Mapping) and "name" in table, field, 'be a table such as { name = "..." }', value)
+    cls = find(family, str(table["name"]))
+    return made(cls, {key: item for key, item in table.items() if key != "name"}, field, str(table["name"]))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    for family in INNER.values():
+        if type(value) in EVERY[family].values() or (is_dataclass(value) and _can(family, value)):
+            return {"name": name_of(family, value), **plain(value)}
+    return value
+
+
+def _can(family: str, value: Any) -> bool:
+    return all(callable(getattr(value, verb, None)) for verb in PROMISES[family])

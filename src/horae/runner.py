@@ -24,7 +24,7 @@ from horae.types import CohortTree, Floats, Path
 
 SHARED = (
     "accuracy", "accuracy_worst10", "accuracy_variance", "cohorts", "participations", "time_to_accuracy_s",
-    "simulated_s",
+    "simulated_s", "accuracy_global", "rmse", "perplexity", "top5", "f1", "precision", "recall",
 )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def _carry_out(experiment: Experiment, world: World, directory: File, watch: Wat
     summary = {**main.summary, "run_wall_s": main.summary["train_wall_s"]}
     if other is not None:
         summary["run_wall_s"] = round(main.summary["train_wall_s"] + other.summary["train_wall_s"], 3)
-        summary["baseline"] = {"clustering": experiment.baseline, **{name: other.summary[name] for name in SHARED}}
+        summary["baseline"] = {"clustering": experiment.baseline, **{name: other.summary[name] for name in SHARED if name in other.summary}}
         summary["gain"] = summary["accuracy"] - other.summary["accuracy"]
     write_json(directory / "summary.json", summary)
     from horae.report.html import write_report  # matplotlib takes a second to load, and nothing before needs it

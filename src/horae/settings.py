@@ -128,6 +128,8 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         escaped: str = json.dumps(value, ensure_ascii=False)  # TOML's escapes are JSON's, and one for DEL
         return escaped.replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return repr(value)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Payload = Any  # an array, or a flat dictionary of arrays
+TaskName = Literal["classification", "next-token", "regression"]
 State = Any  # a component's own value, never shared between cohorts: see pure.packing for what it may be made of
 
 UNKNOWN = -1  # a label, cluster or group that nobody knows
@@ -50,6 +51,7 @@ __all__ = [
     "Engine",
     "Evaluate",
     "Evaluation",
+    "Examine",
     "Feedback",
     "Floats",
     "Groups",
@@ -70,6 +72,7 @@ __all__ = [
     "State",
     "Stay",
     "Submodel",
+    "TaskName",
     "Updates",
     "Verdict",
     "Wishes",
@@ -352,6 +355,16 @@ class Evaluation:
     correct: Ints
     tested: Ints
     losses: Doubles
+
+
+@dataclass(frozen=True)
+class Examine(Evaluate):
+    """Ask how these models do on all those clients' test samples together. The answer: numbers by name.
+
+    metrics: those to be told beside the task's own, of "top5", "f1", "precision", "recall".
+    """
+
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -239,7 +239,7 @@ def test_looking_at_a_module_leaves_it_as_it_was():
     module[1].eval()
     before, state = [part.training for part in module.modules()], torch.get_rng_state()
     buffers = [buffer.clone() for buffer in module.buffers()]
-    check_module(module, (3,), 2)
+    check_module(module, torch.zeros(1, 3), torch.zeros(1, dtype=torch.int64), 2)
     assert [part.training for part in module.modules()] == before == [True, True, False, True, True]
     assert all((a == b).all() for a, b in zip(buffers, module.buffers(), strict=True))
     assert (torch.get_rng_state() == state).all()

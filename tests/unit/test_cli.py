@@ -12,7 +12,7 @@ import horae
 from horae.citations import BIBTEX
 from horae.cli import app
 from horae.errors import HoraeError
-from horae.experiment import FAMILIES
+from horae.families import EVERY
 
 SMALL = ["--set", "budget.participations=60", "--set", "population.clients=30", "--set", "participants=6"]
 
@@ -45,10 +45,10 @@ def command(tmp_path, *args, **env):
 
 def test_list_names_every_member_of_every_family():
     table = json.loads(call("list", "--json"))
-    assert {family: set(members) for family, members in table.items()} == {f: set(m) for f, m in FAMILIES.items()}
+    assert {family: set(members) for family, members in table.items()} == {f: set(m) for f, m in EVERY.items()}
     assert all(about for members in table.values() for about in members.values())
     text = call("list")
-    for family, members in FAMILIES.items():
+    for family, members in EVERY.items():
         assert family in text
         assert all(member in text for member in members)
 
@@ -91,7 +91,7 @@ def test_cite_prints_what_the_experiment_uses():
 
 def test_data_list_says_what_is_here(tmp_path):
     table = json.loads(call("data", "list", "--data-root", str(tmp_path), "--json"))
-    assert set(table) == set(FAMILIES["population"])
+    assert set(table) == set(EVERY["population"])
     assert table["digits-rotated"]["here"] is True
     assert table["digits-rotated"]["missing"] is None
     assert table["mnist-writers"]["here"] is False

@@ -48,6 +48,8 @@ def run(
 
 def _show(result: Result, console: Console) -> None:
     """The end of a run, for people."""
+    from horae.report import words
+
     s, other = result.summary, result.summary.get("baseline")
     grid = Table(
         "", s["clustering"], *([other["clustering"]] if other else []), box=None, header_style="bold", pad_edge=False
@@ -57,8 +59,9 @@ def _show(result: Result, console: Console) -> None:
         ("worst tenth of clients", "accuracy_worst10", lambda v: f"{v:.1%}"),
         ("cohorts", "cohorts", str),
     )
-    for title, key, form in rows:
-        cells = [form(t[key]) if t[key] is not None else "-" for t in (s, other) if t]
+    extra = [(title.lower(), key, _tight(say)) for key, (title, say, _) in words.METRICS.items() if key in s]
+    for title, key, form in (*rows, *extra):
+        cells = [form(t[key]) if t.get(key) is not None else "-" for t in (s, other) if t]
         grid.add_row(title, *cells)
     grid.add_row("participations", *(f"{t['participations']:,}" for t in (s, other) if t))
     grid.add_row("simulated time", *(f"{t['simulated_s'] / 3600:.1f} h" for t in (s, other) if t))
@@ -71,3 +74,8 @@ def _show(result: Result, console: Console) -> None:
         what = f"{s['updates_refused']:,} updates were not finite and were refused; lower training.lr"
         console.print(what, style="bold", highlight=False)
     console.print(f"report: {result.directory / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _tight(say: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Percentages as this table has them."""
+    return lambda value: say(value).replace(" %", "%")

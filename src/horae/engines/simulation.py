@@ -18,6 +18,7 @@ import numpy as np
 from horae.alignment import Off
 from horae.engines.costs import Job
 from horae.engines.flight import Flight, depart, unfinished
+from horae.engines.scoring import evaluate, examine
 from horae.engines.store import ClientStore
 from horae.engines.turns import Turns
 from horae.engines.wire import send, wire_nbytes
@@ -35,7 +36,7 @@ from horae.types import (
     Devices,
     Doubles,
     Evaluate,
-    Evaluation,
+    Examine,
     Feedback,
     Floats,
     Groups,
@@ -156,8 +157,11 @@ class Simulation:
             raise TypeError("the simulation cannot charge an evaluation yet; ask with charge=False")
         if isinstance(work, Groups):
             return self._world.population.planted
+        people, trainer = self._world.population, self._world.trainer
+        if isinstance(work, Examine):
+            return examine(people, trainer, work, self._now_s, self._plan.seed)
         if isinstance(work, Evaluate):
-            return self._evaluate(work)
+            return evaluate(people, trainer, work, self._now_s)
         raise TypeError(f"the simulation cannot answer {type(work).__name__}")
 
     def tell(self, feedback: Feedback | None) -> None:
@@ -308,7 +312,7 @@ class Simulation:
             )  # fmt: skip
         model = self._plan.data_plane.get(round.model)
         work = Work(
-            model["params"], model["buffers"], clients, self._views(round, clients),
+            model["params"], model["buffers"], clients, self._views(round, clients, flight.started_s),
             round.number, round.path, round.lr_scale, round.correction, keep,
         )  # fmt: skip
         done = self._trained(work)
@@ -338,9 +342,9 @@ class Simulation:
                 logging.getLogger(__name__).warning("%s failed (%s) and is done again", which, why)
         raise AssertionError  # one of the two happened
 
-    def _views(self, round: Round, clients: Ints) -> list[Ints]:
+    def _views(self, round: Round, clients: Ints, at_s: float) -> list[Ints]:
         """The dataset rows that clients train on: their own, or their own re-organised by the alignment."""
-        rows = self._world.population.train.rows(clients)
+        rows = self._world.population.train_at(clients, at_s)
         if isinstance(self._plan.alignment, Off):
             return rows
         views = []
@@ -360,17 +364,6 @@ class Simulation:
             read, _ = send(self._plan.channels, small, rng)
             out[row] = read if round.submodel is None else round.submodel.scatter(read)
         return out
-
-    def _evaluate(self, work: Evaluate) -> Evaluation:
-        """Test accuracy of each client's own leaf's model, a batch per leaf."""
-        n = work.clients.size
-        correct, tested, losses = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
-        for leaf in np.unique(work.home).tolist():
-            rows = np.flatnonzero(work.home == leaf)
-            correct[rows], tested[rows], losses[rows] = self._world.trainer.evaluate(
-                work.params[leaf], work.buffers[leaf], self._world.population.test.rows(work.clients[rows])
-            )
-        return Evaluation(correct, tested, losses)
 
     def _charge(self, charge: Charge) -> None:
         if charge.nbytes_up or charge.nbytes_down:

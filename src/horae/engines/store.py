@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from horae.population.base import Lookup
+from horae.population.rows import Lookup
 from horae.types import UNKNOWN, Bools, Feedback, Ints, Path, Records, State
 
 

@@ -2,118 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from horae.errors import DataError, one_line
+from horae.population.rows import Drift, Lookup, Ragged, Rows, demand
 from horae.pure.streams import stream
-from horae.types import UNKNOWN, Floats, Ints
+from horae.types import UNKNOWN, Floats, Ints, TaskName
 
 MOST_CLASSES = 100_000  # every client's mix of labels is counted
-
-
-class Rows(Protocol):
-    """Which samples each client holds."""
-
-    @property
-    def most(self) -> int:
-        """The most that any client holds."""
-
-    def row(self, i: int) -> Ints:
-        """Client i's."""
-
-    def rows(self, clients: Ints) -> list[Ints]:
-        """These clients'."""
-
-    def sizes_of(self, clients: Ints) -> Ints:
-        """How many these clients hold, `(q,)`."""
-
-    def __len__(self) -> int:
-        """Clients."""
-
-
-class Lookup(Protocol):
-    """A number for each client: an array, or what works it out when it is asked."""
-
-    def __getitem__(self, clients: Any, /) -> Any:
-        """Those of these clients, `(q,)`."""
-
-    def __len__(self) -> int:
-        """Clients."""
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Rows of unequal length in two arrays: row i is indices[offsets[i]:offsets[i + 1]].
-
-    offsets `(n + 1,)`, indices `(total,)`.
-
-    >>> Ragged.of([[4, 2], [], [7]]).row(0)
-    array([4, 2])
-    """
-
-    offsets: Ints
-    indices: Ints
-
-    def __post_init__(self) -> None:
-        ends = (self.offsets[0], self.offsets[-1]) if self.offsets.size else None
-        whole = ends == (0, self.indices.size) and bool((np.diff(self.offsets) >= 0).all())
-        demand(whole, "offsets", f"rise from 0 to {self.indices.size}", ends, "use Ragged.of")
-
-    @classmethod
-    def of(cls, rows: Iterable[ArrayLike]) -> Ragged:
-        """From a list of integer arrays."""
-        arrays = [np.asarray(row, np.int64) for row in rows]
-        offsets = np.cumsum([0, *(row.size for row in arrays)], dtype=np.int64)
-        return cls(offsets, np.concatenate([np.empty(0, np.int64), *arrays]))
-
-    def row(self, i: int) -> Ints:
-        """Row i, a view."""
-        return self.indices[self.offsets[i] : self.offsets[i + 1]]
-
-    def rows(self, some: Ints) -> list[Ints]:
-        """Some rows, views."""
-        return [self.row(i) for i in some.tolist()]
-
-    def sizes_of(self, rows: Ints) -> Ints:
-        """The length of some rows, `(q,)`."""
-        return self.offsets[rows + 1] - self.offsets[rows]
-
-    @property
-    def most(self) -> int:
-        """The longest row's length."""
-        return int(self.sizes.max(initial=0))
-
-    @property
-    def sizes(self) -> Ints:
-        """The length of each row, `(n,)`."""
-        return np.diff(self.offsets)
-
-    @property
-    def owners(self) -> Ints:
-        """For each entry of `indices`, the row that it belongs to: `(total,)`."""
-        return np.repeat(np.arange(len(self)), self.sizes)
-
-    def __len__(self) -> int:
-        return self.offsets.size - 1
 
 
 @dataclass(frozen=True)
 class Population:
     """Who holds which data.
 
-    x `(images, *shape)` float32 and y `(images,)` int64 are shared by all; client i trains on the rows train.row(i) and
-    is tested on test.row(i). groups `(clients,)`: the planted group of each client or UNKNOWN. classes: labels lie in
-    [0, classes). about: what it is and what is reused. Raises DataError where these disagree.
+    x `(images, *shape)` and y `(images, ...)` are shared by all, in memory or mapped from a file; client i trains on
+    the rows train.row(i) and is tested on test.row(i).
+
+    x: float32; whole numbers that stand for `scale` times as much, as the bytes of a picture do (1 / 255); or, with
+    scale None, tokens numbered from 0. y: int64 labels in [0, classes); for task "next-token" `(images,)` or `(images,
+    length)`, UNKNOWN where nothing is asked; for "regression" float32 `(images,)`, and one class. groups `(clients,)`:
+    the planted group of each client or UNKNOWN. drift: what takes the place of these rows as time goes by, or None.
+    about: what it is and what is reused. Raises DataError where these disagree.
     """
 
     name: str
-    x: Floats
-    y: Ints
+    x: NDArray[Any]
+    y: NDArray[Any]
     train: Rows
     test: Rows
     groups: Lookup
@@ -121,6 +41,9 @@ class Population:
     about: str = ""
     licence: str = ""
     citation: str = ""
+    task: TaskName = "classification"
+    scale: float | None = None
+    drift: Drift | None = None
 
     def __post_init__(self) -> None:
         n = len(self.train)
@@ -134,16 +57,9 @@ class Population:
             self.classes <= MOST_CLASSES, "y", f"hold at most {MOST_CLASSES:,} labels", self.classes, "renumber them"
         )
         demand(min(self.shape, default=0) >= 1, "x", "hold samples of one number at least", self.shape, "reshape it")
-        demand(bool(np.isfinite(self.x).all()), "x", "be finite", "nan or inf", "drop or fill these samples")
+        self._check_samples()
         for field, held in (("train", train.indices), ("test", test.indices)):
             demand(_within(held, len(self.x)), field, f"hold rows in [0, {len(self.x)})", _span(held))
-        demand(
-            _within(self.y, self.classes),
-            "y",
-            f"hold labels in [0, {self.classes})",
-            _span(self.y),
-            "renumber the labels",
-        )
         bare = np.flatnonzero(train.sizes == 0)
         demand(
             bare.size == 0,
@@ -153,10 +69,37 @@ class Population:
             "drop these clients",
         )
 
+    def _check_samples(self) -> None:
+        """Numbers that a model can be trained on."""
+        x, y, tokens = self.x, self.y, self.x.dtype.kind in "iu" and self.scale is None
+        demand(x.dtype == np.float32 or x.dtype.kind in "iu", "x", "be float32 or whole numbers", x.dtype, "convert it")
+        if x.dtype.kind == "f":
+            demand(bool(np.isfinite(x).all()), "x", "be finite", "nan or inf", "drop or fill these samples")
+        demand(not tokens or x.size == 0 or int(x.min()) >= 0, "x", "hold tokens numbered from 0", _span(x))
+        if self.task == "regression":
+            fine = y.ndim == 1 and y.dtype.kind == "f" and bool(np.isfinite(y).all()) and self.classes == 1
+            demand(fine, "y", "be one finite number for each sample, and classes 1", _kind(y), "drop these samples")
+            return
+        flat = self.task == "classification" or y.ndim == 1
+        demand(y.dtype.kind in "iu" and y.ndim == (1 if flat else 2), "y", "be whole numbers", _kind(y))
+        asked = y if flat else y[y != UNKNOWN]
+        held = f"hold labels in [0, {self.classes})"
+        demand(_within(asked, self.classes), "y", held, _span(asked), "renumber the labels")
+
     @property
     def clients(self) -> int:
         """How many clients there are."""
         return len(self.train)
+
+    def train_at(self, clients: Ints, at_s: float) -> list[Ints]:
+        """The rows that these clients train on at that second."""
+        rows = self.train.rows(clients)
+        return rows if self.drift is None else self.drift.at(rows, clients, at_s)
+
+    def test_at(self, clients: Ints, at_s: float) -> list[Ints]:
+        """The rows that these clients are tested on at that second."""
+        rows = self.test.rows(clients)
+        return rows if self.drift is None else self.drift.at(rows, clients, at_s)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -189,8 +132,8 @@ class Population:
         """What can be said about it in numbers, ready for JSON.
 
         `label_skew`: total variation ½ Σ_c |p_i(c) - p(c)| between a client's training labels and everybody's, averaged
-        over clients: 0 where all clients hold the same mix, near 1 where each holds one rare class. `groups`: size by
-        group.
+        over clients (of a regression, tenths of the values are the labels): 0 where all clients hold the same mix, near
+        1 where each holds one rare class. `groups`: size by group.
         """
         train, test, every = self._arrays()
         sizes = train.sizes
@@ -198,6 +141,7 @@ class Population:
         return {
             "name": self.name,
             "clients": self.clients,
+            "task": self.task,
             "classes": self.classes,
             "shape": list(self.shape),
             "train_samples": int(sizes.sum()),
@@ -211,9 +155,14 @@ class Population:
 
     def skew(self, train: Ragged) -> float:
         """`label_skew` of some clients' training samples."""
-        cells = train.owners * self.classes + self.y[train.indices]
-        counts = np.bincount(cells, minlength=len(train) * self.classes).reshape(len(train), self.classes)
-        mix = counts / counts.sum(axis=1, keepdims=True)
+        y, classes, owners = self.y[train.indices], self.classes, train.owners
+        if self.task == "regression":
+            edges = np.unique(np.quantile(y, np.linspace(0, 1, 11)[1:-1]))
+            y, classes = np.searchsorted(edges, y, "right"), edges.size + 1
+        if y.ndim > 1:
+            owners, y = np.repeat(owners, y.shape[1])[y.ravel() != UNKNOWN], y.ravel()[y.ravel() != UNKNOWN]
+        counts = np.bincount(owners * classes + y, minlength=len(train) * classes).reshape(len(train), classes)
+        mix = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         return float(0.5 * np.abs(mix - counts.sum(axis=0) / counts.sum()).sum(axis=1).mean())
 
     @classmethod
@@ -242,12 +191,6 @@ class Population:
         train, test = _split([len(y) for _, y in pairs], test_fraction, seed)
         x = np.concatenate([x for x, _ in pairs])
         return cls(name, x, y, train, test, known.astype(np.int64), int(y.max()) + 1, "clients given as arrays")
-
-
-def demand(ok: bool, field: str, should: str, got: object, remedy: str = "") -> None:
-    """Refuse data in one line that names the field, what it should be, what it is, and what to do: raises DataError."""
-    if not ok:
-        raise DataError(f"population {field} should {should}, got {one_line(got)}" + (f"; {remedy}" if remedy else ""))
 
 
 def _samples(i: int, pair: tuple[ArrayLike, ArrayLike]) -> tuple[Floats, Ints]:

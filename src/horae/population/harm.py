@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from horae.errors import require
-from horae.population.base import Population, Ragged
+from horae.population.base import Population
+from horae.population.rows import Ragged
 from horae.pure.streams import stream, uniforms
 from horae.types import Bools, Ints, Path, Wishes
 
@@ -78,6 +79,8 @@ def poison(people: Population, harm: Harm, seed: int) -> Population:
     should = "be 0 for clients whose samples are worked out on demand"
     require(isinstance(train, Ragged), "harm.poisoned", should, harm.poisoned, remedy)
     assert isinstance(train, Ragged)  # for the type checker
+    task, sorts = people.task, "be 0 where samples have no labels to rename"
+    require(task == "classification", "harm.poisoned", sorts, task, "set it to 0")
     require(people.classes >= 2, "harm.poisoned", "be 0 where there is only one label to rename", harm.poisoned)
     clients = np.flatnonzero(harm.poisons(np.arange(people.clients), seed)).tolist()
     if not clients:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from horae.errors import require
-from horae.population.base import Ragged
+from horae.population.rows import Ragged
 from horae.types import Doubles, Ints
 
 

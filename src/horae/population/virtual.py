@@ -13,8 +13,9 @@ import numpy as np
 
 from horae.errors import require
 from horae.population import datasets, shifts
-from horae.population.base import Population, Ragged
+from horae.population.base import Population
 from horae.population.recipes import CITATION, CLASSES, LICENCE, REUSE, check, check_groups, share, split
+from horae.population.rows import Ragged
 from horae.pure.streams import uniforms
 from horae.types import Ints
 
@@ -110,6 +111,7 @@ class VirtualPopulation(Population):
         return {
             "name": self.name,
             "clients": groups.clients,
+            "task": self.task,
             "classes": self.classes,
             "shape": list(self.shape),
             "train_samples": groups.clients * train.images,

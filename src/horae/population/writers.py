@@ -9,7 +9,8 @@ import numpy as np
 
 from horae.errors import require
 from horae.population import datasets
-from horae.population.base import Population, Ragged
+from horae.population.base import Population
+from horae.population.rows import Ragged
 from horae.pure.streams import stream
 from horae.types import Floats, Ints
 

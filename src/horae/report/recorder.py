@@ -4,6 +4,7 @@ run      what was started
 round    a cohort's round: who took part, when, what it cost
 verdict  a cohort looked at itself: split or not, with the statistic, its threshold and the reason
 score    test accuracy of the clients on the way
+metrics  at the end: what else is known of the models
 clients  every client's last score: leaf, accuracy, times it took part, planted group
 end      why it ended, and the ledger
 """
@@ -112,11 +113,14 @@ class EventLog:
         self.visits: Counter[int] = Counter()
         self.rounds = self.refused = 0
         self.splits: list[dict[str, Any]] = []
+        self.metrics: dict[str, float] = {}
 
     def _note(self, event: dict[str, Any]) -> None:
         """What the summary will want to know of an event."""
         if event["event"] == "score":
             self.scores.append(event)
+        elif event["event"] == "metrics":
+            self.metrics = {name: value for name, value in event.items() if name != "event"}
         elif event["event"] == "verdict" and event["split"]:
             self.splits.append(event)
         elif event["event"] == "round":

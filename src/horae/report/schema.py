@@ -129,6 +129,8 @@ SUMMARY: Fields = {
     **dict.fromkeys(("simulated_s", "time_to_accuracy_s"), maybe(SECONDS)),
     **dict.fromkeys(("name", "clustering", "horae_version", "directory"), TEXT),
     **dict.fromkeys(("adjusted_rand_index", "gain"), maybe(NUMBER)),
+    **dict.fromkeys(("accuracy_global", "top5", "f1", "precision", "recall"), maybe(SHARE)),
+    **dict.fromkeys(("rmse", "perplexity"), maybe(AMOUNT)),
     "accuracy_variance": maybe(AMOUNT),
     "splits": many(TEXT),
     "seed": COUNT,

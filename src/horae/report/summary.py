@@ -8,7 +8,7 @@ import numpy as np
 
 from horae.ledger import Ledger
 from horae.observers import Score
-from horae.population.base import Lookup
+from horae.population.rows import Lookup
 from horae.pure.fairness import adjusted_rand_index
 from horae.report.recorder import EventLog
 from horae.types import Ints
@@ -29,6 +29,7 @@ def summarise(log: EventLog, ledger: Ledger, groups: Lookup, target: float, simu
         "accuracy_best10": best,
         "accuracy_variance": float(last.scored.var()) if last.scored.size else None,
         "accuracy_seen": float(last.accuracy[seen].mean()) if seen.any() else None,
+        **log.metrics,
         "clients_seen": int((visits > 0).sum()),
         "cohorts": len(last.leaves),
         "splits": [f"{s['cohort']} at round {s['round']}: {s['reason']}" for s in log.splits],

@@ -12,6 +12,16 @@ from horae.report.reading import Arm, Event, Node
 from horae.report.tables import count, nbytes, number, plural, points, seconds, share
 
 SAME = 5e-7  # accuracies nearer than this are the same
+RIGHT = {"next-token": "Tokens right", "regression": "Within ½"}  # what accuracy is, where it is not that of labels
+METRICS: dict[str, tuple[str, Callable[[float | None], str], str]] = {
+    "rmse": ("RMSE", number, "of all answers; less is better"),
+    "perplexity": ("Perplexity", number, "of all tokens; less is better"),
+    "top5": ("Top-5 accuracy", share, "the label is among the five likeliest"),
+    "f1": ("F1", share, "mean over labels"),
+    "precision": ("Precision", share, "mean over labels"),
+    "recall": ("Recall", share, "mean over labels"),
+    "accuracy_global": ("On everybody's tests", share, "each client's model on all test samples"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,9 @@ def tiles(ours: Arm, rival: Arm | None) -> list[Tile]:
     up, down = (facts.get(f"bytes_{way}") for way in ("up", "down"))
     seen, known = facts.get("clients_seen"), ours.last("run").get("clients")
     found = [
-        Tile("Mean accuracy", share(facts.get("accuracy")), _beside(ours, rival, "accuracy")),
+        Tile(RIGHT.get(_task(ours), "Mean accuracy"), share(facts.get("accuracy")), _beside(ours, rival, "accuracy")),
         Tile("Worst tenth of clients", share(facts.get("accuracy_worst10")), _beside(ours, rival, "accuracy_worst10")),
+        *(Tile(*_metric(ours, rival, name)) for name in METRICS if facts.get(name) is not None),
         Tile("Mean of participants", share(facts.get("accuracy_seen")), f"{count(seen)} of {count(known)} clients"),
         Tile("Planted groups found", number(agreement), "adjusted Rand index: 1 is exact, 0 is chance"),
         Tile("Simulated time", seconds(facts.get("simulated_s")), plural(facts.get("rounds") or 0, "round")),
@@ -57,6 +68,21 @@ def tiles(ours: Arm, rival: Arm | None) -> list[Tile]:
     moot = {"Planted groups found"} if agreement is None else set()
     moot |= set() if ours.finished else {"Mean of participants"}
     return [tile for tile in found if tile.name not in moot]
+
+
+def _task(arm: Arm) -> str:
+    return str(arm.last("run").get("population", {}).get("task", ""))
+
+
+def _metric(ours: Arm, rival: Arm | None, name: str) -> tuple[str, str, str]:
+    """A metric's tile: title, value, and the rival's beside it."""
+    title, say, what = METRICS[name]
+    other = rival.summary.get(name) if rival else None
+    return (
+        title,
+        say(ours.summary[name]),
+        f"{what}; {rival.title} {say(other)}" if rival and other is not None else what,
+    )
 
 
 def progress(arm: Arm, settings: Mapping[str, Any]) -> str:

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy
 
 from horae.pure.streams import stream
 from horae.training.descent import Descent
 from horae.training.layout import Layout
 from horae.training.plan import Batches, Training
+from horae.training.samples import Samples
+from horae.training.tasks import Task
 from horae.training.work import Work
 from horae.types import Doubles, Floats
 
@@ -30,9 +31,9 @@ class Lean:
     layout: Layout
     buffers: Layout
     training: Training
-    x: Tensor
-    y: Tensor
+    samples: Samples
     seed: int
+    task: Task
 
     name = "lean"
     grain = 1  # every client is trained by itself
@@ -59,7 +60,8 @@ class Lean:
         for picked, count in zip(index, plan.counts[row].tolist(), strict=True):
             if count:
                 part = picked[:count]
-                loss = cross_entropy(functional_call(self.module, tensors, (self.x[part],)), self.y[part])
+                x, y = self.samples.some(part)
+                loss = self.task.mean(functional_call(self.module, tensors, (x,)), y)
                 slopes = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
                 total += count * loss.item()
                 with torch.no_grad():

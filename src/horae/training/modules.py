@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from horae.errors import ConfigError, HoraeError, one_line, require
 from horae.pure.streams import stream
@@ -23,14 +23,18 @@ def initial(model: Model, shape: tuple[int, ...], classes: int, seed: int) -> nn
         return model.build(shape, classes)
 
 
-def check_module(module: nn.Module, shape: tuple[int, ...], classes: int) -> None:
-    """Refuse a module that cannot be trained on samples of this shape: raises ConfigError. It stays as it was."""
+def check_module(module: nn.Module, sample: Tensor, truth: Tensor, classes: int) -> None:
+    """Refuse a module that cannot be trained on samples like this one: raises ConfigError. It stays as it was.
+
+    sample `(1, *shape)`, truth `(1, ...)`: zeros, as `Samples.example` has them.
+    """
+    shape = tuple(sample.shape[1:])
     modes = {part: part.training for part in module.modules()}
     remedy = "choose another model, or change the samples' shape"
     try:
         n_params = Layout.of_params(module).size
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            answer = module.eval()(torch.zeros(1, *shape))
+            answer = module.eval()(sample)
     except HoraeError:
         raise
     except Exception as error:  # whatever torch or somebody else's layer has to say
@@ -39,6 +43,8 @@ def check_module(module: nn.Module, shape: tuple[int, ...], classes: int) -> Non
         for part, mode in modes.items():
             part.training = mode
     require(n_params > 0, "model", "have a parameter to train", 0, "set requires_grad")
-    found = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
-    fits = isinstance(found, tuple) and len(found) == 2 and found[0] == 1 and found[1] >= classes
-    require(fits, "model", f"answer one sample with at least {classes} numbers, one per class: (1, {classes})", found)
+    found = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+    lead = tuple(truth.shape)
+    fits = isinstance(found, tuple) and found[:-1] == lead and found[-1] >= classes
+    should = f"answer one sample with at least {classes} numbers, one per class: {(*lead, classes)}"
+    require(fits, "model", should, found)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy
 
 from horae.errors import require
 from horae.training.arena import Arena
@@ -23,10 +23,12 @@ from horae.training.lean import Lean
 from horae.training.native import MOST_LAYERS, Native, compiled
 from horae.training.plan import Training, batches
 from horae.training.pool import Hands, Near, Path, Pool
+from horae.training.samples import Samples
 from horae.training.span import Span
-from horae.training.stack import affine_stack
+from horae.training.stack import Affine, affine_stack
+from horae.training.tasks import TASKS
 from horae.training.work import Trained, Work
-from horae.types import Doubles, Floats, Ints
+from horae.types import Doubles, Floats, Ints, TaskName
 
 TEST_BLOCK = 8192  # samples tested at once
 DEEP_BLOCK = 256  # by modules that are no stack of linear layers, whose activations would leave the cache
@@ -49,20 +51,24 @@ class Trainer:
         self,
         module: nn.Module,
         training: Training,
-        x: Floats,
-        y: Ints,
+        x: Any,
+        y: Any,
         seed: int,
         workers: int = 1,
         pool: str = LOCAL,
+        task: TaskName = "classification",
+        scale: float | None = None,
     ) -> None:
-        """x `(images, *shape)`, y `(images,)`: the population's samples. Copies the module; sets torch's threads."""
+        """x `(images, *shape)`, y `(images, ...)`, scale: the population's samples (see `Population`). Copies the
+        module; sets torch's threads.
+        """
         torch.set_num_threads(training.threads)
         self.training, self.seed = training, seed
         self.module = copy.deepcopy(module)
-        self._x, self._y = _tensor(x, np.float32), _tensor(y, np.int64)
+        self._samples, self.task = Samples.of(x, y, scale), TASKS[task]
         self._params, self._buffers = Layout.of_params(self.module), Layout.of_buffers(self.module)
         near = pool == LOCAL
-        self._path, self._arena = self._choose_path(x.shape[1:]), Arena(shared=near and workers > 1)
+        self._path, self._arena = self._choose_path(), Arena(shared=near and workers > 1)
         hands: Hands = (
             Near(self._path, workers, training.threads)
             if near
@@ -71,7 +77,7 @@ class Trainer:
         self._pool = None if near and workers == 1 else Pool(self._path, workers, self._arena, hands)
         self.path_name, self.n_params = self._path.name, self._params.size
         self.initial_params, self.initial_buffers = self._params.flatten(module), self._buffers.flatten(module)
-        self.flops_per_sample = forward_flops(self.module, x.shape[1:])
+        self.flops_per_sample = forward_flops(self.module, self._samples.example)
 
     def train(self, work: Work) -> Trained:
         """Every client's local training, from the same start."""
@@ -95,56 +101,65 @@ class Trainer:
     def evaluate(self, params: Floats, buffers: Floats, rows: Sequence[Ints]) -> tuple[Ints, Ints, Doubles]:
         """Test one model on several clients' rows of the data set.
 
-        Returns correct, tested `(q,)`, which count samples, and mean losses `(q,)`, 0 for a client without samples.
+        Returns correct, tested `(q,)`, which count predictions (one a sample, but for tokens), and mean losses `(q,)`,
+        0 for a client without samples.
         """
-        q = len(rows)
-        tested = np.array([len(own) for own in rows], np.int64)
-        owner, right, loss = np.repeat(np.arange(q), tested), *self._test(params, buffers, rows)
-        correct = np.bincount(owner[right], minlength=q)
-        losses = np.bincount(owner, weights=loss, minlength=q) / np.maximum(tested, 1)
+        q, every = len(rows), np.concatenate([np.zeros(0, np.int64), *rows])
+        owner = np.repeat(np.arange(q), [len(own) for own in rows])
+        right, asked, loss = self._test(params, buffers, every)
+        correct, tested = (np.bincount(owner, weights=n, minlength=q).astype(np.int64) for n in (right, asked))
+        losses = np.bincount(owner, weights=loss * asked, minlength=q) / np.maximum(tested, 1)
         return correct, tested, losses
 
-    def _test(self, params: Floats, buffers: Floats, rows: Sequence[Ints]) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each sample is classified right, and its loss, in the order of the concatenated rows."""
-        if isinstance(self._path, Native):
-            return self._path.test(params, np.concatenate([np.zeros(0, np.int64), *rows]))
+    @torch.inference_mode()
+    def answers(self, params: Floats, buffers: Floats, rows: Ints) -> Iterator[tuple[Tensor, Tensor]]:
+        """The model's outputs and the truth for some rows of the data set, a block after the other."""
         module = self.module.eval()
         tensors = {**self._params.views(torch.tensor(params)), **self._buffers.views(torch.tensor(buffers))}
-        every = torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *rows]))
-        right, loss = torch.empty(len(every), dtype=torch.bool), torch.empty(len(every), dtype=torch.float64)
+        every = torch.from_numpy(rows)
         for first in range(0, len(every), self._block):
-            block = slice(first, first + self._block)
-            logits, labels = functional_call(module, tensors, (self._x[every[block]],)), self._y[every[block]]
-            right[block] = logits.argmax(1) == labels
-            loss[block] = cross_entropy(logits, labels, reduction="none")
-        return right.numpy(), loss.numpy()
+            x, y = self._samples.some(every[first : first + self._block])
+            yield functional_call(module, tensors, (x,)), y
 
-    def _choose_path(self, shape: tuple[int, ...]) -> Path:
+    def _test(self, params: Floats, buffers: Floats, rows: Ints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Right and asked-for predictions and mean loss of each sample, `(rows,)` each."""
+        if isinstance(self._path, Native):
+            right, loss = self._path.test(params, rows)
+            return right, np.ones(len(rows)), loss
+        columns: list[tuple[Tensor, Tensor, Tensor]] = [
+            (self.task.right(out, y), self.task.asked(y), self.task.each(out, y).double())
+            for out, y in self.answers(params, buffers, rows)
+        ]
+        if not columns:
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        right, asked, each = (torch.cat(column).numpy() for column in zip(*columns, strict=True))
+        return right, asked, each
+
+    def _choose_path(self) -> Path:
         """The quickest path that can train this module, or the one that [training] names."""
-        wanted, stack = self.training.path, affine_stack(self.module, shape)
+        samples, wanted = self._samples, self.training.path
+        plain = self.task is TASKS["classification"] and not samples.tokens
+        stack = affine_stack(self.module, tuple(samples.x.shape[1:])) if plain else None
         self._block = DEEP_BLOCK if stack is None else TEST_BLOCK
         prefer_channels_last(self.module)
-        lean = Lean(self.module, self._params, self._buffers, self.training, self._x, self._y, self.seed)
         if wanted == "lean" or stack is None:
             self._insist(wanted in ("auto", "lean"), "the model is no stack of linear layers; use lean or auto")
-            return lean
-        flat = self._x.flatten(1)
-        dense = Dense(stack, self._params, self.training, flat, self._y)
+            return self._lean(samples)
         fits = len(stack) <= MOST_LAYERS and not stack[-1].relu
         if wanted in ("auto", "native") and fits and compiled() is not None:
-            return Native.of(stack, self._params, self.training, flat, self._y)
+            return Native.of(stack, self._params, self.training, samples.flat, samples.y)
         self._insist(wanted != "native", "there is no C compiler, or the stack is too deep or ends in a ReLU; use auto")
-        linear = len(stack) == 1 and not stack[0].relu
+        linear, small = len(stack) == 1 and not stack[0].relu, self.training.chunk * self._params.size
         if linear and (wanted == "span" or (wanted == "auto" and self._params.size >= SPAN_FLOATS)):
-            return Span(dense)
+            return Span(self._dense(stack))
         self._insist(wanted != "span", "the model is more than one linear layer; use auto")
-        small = self.training.chunk * self._params.size <= LOCKSTEP_FLOATS
-        return dense if small or wanted == "dense" else lean
+        return self._dense(stack) if small <= LOCKSTEP_FLOATS or wanted == "dense" else self._lean(samples)
+
+    def _lean(self, samples: Samples) -> Lean:
+        return Lean(self.module, self._params, self._buffers, self.training, samples, self.seed, self.task)
+
+    def _dense(self, stack: tuple[Affine, ...]) -> Dense:
+        return Dense(stack, self._params, self.training, self._samples.flat, self._samples.y)
 
     def _insist(self, ok: bool, remedy: str) -> None:
         require(ok, "training.path", "suit model and machine", self.training.path, remedy)
-
-
-def _tensor(array: np.ndarray, dtype: type) -> Tensor:
-    """The array's own memory where that is possible; torch will not share memory that is read-only."""
-    return torch.from_numpy(np.require(array, dtype, ["C", "W"]))

@@ -50,21 +50,21 @@ def test_what_cannot_be_built_is_refused(make, says):
 
 
 def test_flops_by_hand():
-    assert forward_flops(Logistic().build((8, 8), 10), (8, 8)) == 2 * 64 * 10 == 1280
-    assert forward_flops(Mlp((64,)).build((64,), 10), (64,)) == 2 * (64 * 64 + 64 * 10)
+    assert forward_flops(Logistic().build((8, 8), 10), torch.zeros(1, 8, 8)) == 2 * 64 * 10 == 1280
+    assert forward_flops(Mlp((64,)).build((64,), 10), torch.zeros(1, 64)) == 2 * (64 * 64 + 64 * 10)
     # 8x8 through 9 x 1 x 4 taps, then 4x4x4 pixels to 10 logits
-    assert forward_flops(Cnn(channels=(4,)).build((8, 8), 10), (8, 8)) == 2 * (64 * 9 * 4 + 4 * 16 * 10)
+    assert forward_flops(Cnn(channels=(4,)).build((8, 8), 10), torch.zeros(1, 8, 8)) == 2 * (64 * 9 * 4 + 4 * 16 * 10)
 
 
 @pytest.mark.parametrize("model", [Logistic(), Mlp((5, 7))])
 def test_flops_by_hand_are_those_counted(model):
     module = model.build((3, 3), 4)
-    assert forward_flops(module, (3, 3)) == counted_flops(module, (3, 3))
+    assert forward_flops(module, torch.zeros(1, 3, 3)) == counted_flops(module, torch.zeros(1, 3, 3))
 
 
 def test_counting_flops_leaves_the_module_in_its_mode():
     module = Cnn().build((8, 8), 2)
-    counted_flops(module, (8, 8))
+    counted_flops(module, torch.zeros(1, 8, 8))
     assert module.training
-    counted_flops(module.eval(), (8, 8))
+    counted_flops(module.eval(), torch.zeros(1, 8, 8))
     assert not module.training

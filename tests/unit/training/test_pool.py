@@ -55,7 +55,8 @@ def same(one, other):
 
 def many_of(alone, kind, workers):
     """A trainer of the same module with that many workers."""
-    return Trainer(alone.module, alone.training, alone._x.numpy(), alone._y.numpy(), alone.seed, workers)
+    data = (alone._samples.x.numpy(), alone._samples.y.numpy())
+    return Trainer(alone.module, alone.training, *data, alone.seed, workers)
 
 
 @pytest.mark.parametrize("kind", ["dense", "lean", *(["native"] if compiled() else [])])

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from horae import cli
+import horae.experiment  # noqa: F401  # loads every class that a checkpoint may name
 from horae.checkpoint import read_parts
 from horae.pure.packing import unpack
 

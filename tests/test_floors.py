@@ -8,7 +8,7 @@ import horae
 SOURCE = Path(horae.__file__).parent
 FLOORS = [
     {"types", "pure", "errors", "settings", "files"},
-    {"training", "population", "algorithms", "selectors", "clustering", "pruning", "alignment", "channels"},
+    {"training", "population", "aggregation", "algorithms", "selectors", "clustering", "pruning", "alignment", "channels"},
     {"engines", "data_planes"},
     {"cohorts", "federate", "ledger", "observers", "checkpoint"},
     {"experiment", "families", "checks"},
@@ -32,6 +32,7 @@ FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 NO_TORCH = {
     "types",
     "pure",
+    "aggregation",
     "algorithms",
     "selectors",
     "clustering",

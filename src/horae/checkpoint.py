@@ -24,7 +24,7 @@ from horae.pure.packing import PackingError, pack, unpack
 from horae.settings import differences
 from horae.types import Cohort, CohortTree, Engine, State
 
-FORMAT = 2
+FORMAT = 3
 KEEP = 2  # checkpoints
 COHORTS = "*.cohort"
 SHARE = 0.1  # of the time may go into checkpoints; where they are quick there is one after every round
@@ -110,7 +110,7 @@ class Checkpoints:
         sync = started - self._synced >= SYNC_S
         stored = {path: self._stored(cohort, sync) for path, cohort in standing.tree.cohorts.items()}
         self._cohorts = {path: (standing.tree[path], file) for path, file in stored.items()}
-        bare = replace(standing, tree=CohortTree(stored, standing.tree.children))  # type: ignore[arg-type]
+        bare = replace(standing, tree=CohortTree(stored, standing.tree.children, standing.tree.common))  # type: ignore[arg-type]
         self._write(f"{self._number:09d}.ckpt", (bare, self._states()), sync=sync)
         self._number += 1
         self._named = [*self._named, {file.name for file in stored.values()}][-KEEP:]
@@ -223,7 +223,7 @@ def _whole(tree: CohortTree, directory: Path) -> CohortTree:
             raise RunError(f"cannot read {file}: {error}") from None
         if not isinstance(cohorts[path], Cohort) or cohorts[path].path != path:
             raise RunError(f"{file} holds another cohort")
-    return CohortTree(cohorts, tree.children)
+    return CohortTree(cohorts, tree.children, tree.common)
 
 
 def _unpacked(file: Path, body: bytes) -> tuple[Standing, dict[str, State]]:

@@ -58,6 +58,7 @@ DEFAULTS = {
     "availability": "synthetic",
     "model": "logistic",
     "algorithm": "fedavg",
+    "aggregation": "mean",
     "selector": "uniform",
     "clustering": "auxo",
     "pruning": "dense",
@@ -212,6 +213,7 @@ class Experiment:
             linear_lr=self.training.lr_scaling == "linear",
             deadline_s=self.deadline_s,
             later=(self.participants_later_from, self.participants_later),
+            aggregation=part["aggregation"],
         )
 
     def world(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from horae import algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors, types
+from horae import aggregation, algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors, types
 from horae.engines.costs import COSTS
 from horae.errors import ConfigError, HoraeError, brief, did_you_mean, one_line, require
 from horae.settings import convert, imported
@@ -18,6 +18,7 @@ FAMILIES: dict[str, Mapping[str, Any]] = {
     "availability": population.AVAILABILITY,
     "model": MODELS,
     "algorithm": algorithms.ALGORITHMS,
+    "aggregation": aggregation.AGGREGATION,
     "selector": selectors.SELECTORS,
     "clustering": clustering.CLUSTERING,
     "pruning": pruning.PRUNING,
@@ -41,6 +42,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "availability": _verbs(types.Availability),
     "model": ("build",),
     "algorithm": _verbs(types.Algorithm),
+    "aggregation": _verbs(types.Aggregation),
     "selector": _verbs(types.Selector),
     "clustering": _verbs(types.Clustering),
     "pruning": _verbs(types.Pruning),

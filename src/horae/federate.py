@@ -18,12 +18,21 @@ from horae.pure.streams import stream
 from horae.types import (
     ROOT,
     UNKNOWN,
+    Bools,
     Cohort,
     CohortTree,
+    Doubles,
     Engine,
     Feedback,
     Floats,
+    Forecasting,
+    Ints,
+    Late,
+    Lockstep,
+    Losses,
+    LossReading,
     Outcome,
+    Pacing,
     Path,
     Plan,
     Recorder,
@@ -52,7 +61,8 @@ class Standing:
     """Where a run stands between two rounds, the engine aside: what the loop needs to go on.
 
     running: cohorts whose round is in flight. spent: the share of the budget that is used. last_reply_s: when anybody
-    last took part.
+    last took part. shared: rounds begun that
+    all cohorts share.
     """
 
     tree: CohortTree
@@ -60,6 +70,7 @@ class Standing:
     ledger: Ledger = field(default_factory=Ledger)
     spent: float = 0.0
     last_reply_s: float = 0.0
+    shared: int = 0
 
 
 class Observer(Protocol):
@@ -103,11 +114,35 @@ def federate(
 def start_ready(plan: Plan, standing: Standing, engine: Engine) -> Standing:
     """1. Match, 2. select and 3. execute: a round for every cohort that may start one."""
     tree, running = standing.tree, standing.running
+    if isinstance(plan.clustering, Lockstep):
+        return standing if running else start_together(plan, standing, engine, plan.clustering)
     quota = plan.clustering.quota(tree, plan.participants_at(standing.spent))
     for path in plan.clustering.ready(tree, frozenset(running)):
         engine.start(invite(plan, tree, path, quota[path], engine))
         running = (*running, path)
     return replace(standing, running=running)
+
+
+def start_together(plan: Plan, standing: Standing, engine: Engine, clustering: Lockstep) -> Standing:
+    """A round that all cohorts share: its clients are drawn from everybody, and train where they belong."""
+    tree, quorum = standing.tree, plan.participants_at(standing.spent)
+    clients = engine.gather(tree, plan.selector.offers(ceil(plan.overcommit * quorum)), standing.shared)
+    tree = clustering.meet(tree, clients, engine.ask)
+    leaf = engine.route(tree, clients) if clients.size else clients
+    running = []
+    for i, path in enumerate(tree.paths()):
+        members = clients[leaf == i]
+        wanted = round(members.size * quorum / max(clients.size, 1))
+        if members.size:
+            nobody, known = np.full(members.size, np.nan), np.zeros(members.size, bool)
+            engine.start(invitation(plan, tree, path, max(1, wanted), (members, nobody, known), engine))
+            running.append(path)
+    if not running:  # nobody is there: wait, in the first cohort's name
+        path = tree.paths()[0]
+        empty = (np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))
+        engine.start(invitation(plan, tree, path, quorum, empty, engine))
+        running.append(path)
+    return replace(standing, tree=tree, running=tuple(running), shared=standing.shared + 1)
 
 
 def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recorder: Recorder) -> tuple[Standing, bool]:
@@ -129,12 +164,14 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
         # 6. Reshape: split a cohort that holds discernible groups large enough to train alone.
         verdicts = plan.clustering.reshape(memory, path, tree, plan.participants_at(spent), spent)
         tree = reshape(plan, tree, verdicts, engine)
+    running = tuple(other for other in standing.running if other != path)
+    if isinstance(plan.clustering, Lockstep) and not running:
+        tree, verdicts = plan.clustering.settle(tree, plan.participants_at(spent), spent, engine.ask)
     recorder.round(outcome, tree, verdicts, feedback)
     over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
     if over:
         ledger = ledger.plus(engine.settle())
-    running = tuple(other for other in standing.running if other != path)
-    return Standing(tree, running, ledger, spent, last_reply_s), over
+    return Standing(tree, running, ledger, spent, last_reply_s, standing.shared), over
 
 
 def first_tree(plan: Plan, model: tuple[Floats, Floats]) -> CohortTree:
@@ -154,11 +191,20 @@ def first_tree(plan: Plan, model: tuple[Floats, Floats]) -> CohortTree:
 
 def invite(plan: Plan, tree: CohortTree, path: Path, quorum: int, engine: Engine) -> Round:
     """A round for this cohort: a few more clients than the quorum, of those whose request led here."""
-    cohort, wanted = tree[path], ceil(plan.overcommit * quorum)
-    members, claims, exploring = engine.check_in(tree, path, plan.selector.offers(wanted), cohort.round)
-    rng = stream(plan.seed, "select", cohort.round, *path)
-    invited = plan.selector.pick(cohort.selector, members, wanted, engine.now_s, rng)
+    wanted = plan.selector.offers(ceil(plan.overcommit * quorum))
+    return invitation(plan, tree, path, quorum, engine.check_in(tree, path, wanted, tree[path].round), engine)
+
+
+def invitation(
+    plan: Plan, tree: CohortTree, path: Path, quorum: int, there: tuple[Ints, Doubles, Bools], engine: Engine
+) -> Round:
+    """A round for this cohort with those whom the selector picks. there: ids, claims, exploring of the candidates."""
+    cohort, (members, claims, exploring) = tree[path], there
+    carry = max((part.staleness for part in (plan.algorithm, plan.selector) if isinstance(part, Late)), default=0)
+    wanted = max(0, ceil(plan.overcommit * quorum) - (engine.carried(path) if carry else 0))
+    invited = pick(plan, cohort, members, wanted, engine)
     rows = np.searchsorted(members, invited)
+    paced = plan.selector.efforts(cohort.selector, invited) if isinstance(plan.selector, Pacing) else (None, None)
     return Round(
         path=path,
         number=cohort.round,
@@ -171,7 +217,22 @@ def invite(plan: Plan, tree: CohortTree, path: Path, quorum: int, engine: Engine
         correction=plan.algorithm.correction(cohort.algorithm),
         submodel=plan.pruning.plan(cohort.pruning, path, cohort.round),
         lr_scale=min(1.0, quorum / plan.participants) if plan.linear_lr else 1.0,
+        carry=carry,
+        efforts=paced[0],
+        sent=paced[1],
     )
+
+
+def pick(plan: Plan, cohort: Cohort, members: Ints, n: int, engine: Engine) -> Ints:
+    """The selector's choice, with what else it wants to know."""
+    selector, rng = plan.selector, stream(plan.seed, "select", cohort.round, *cohort.path)
+    given = (cohort.selector, members, n, engine.now_s, rng)
+    if isinstance(selector, Forecasting):
+        return selector.pick_staying(*given, engine.stays)
+    if isinstance(selector, LossReading):
+        model = ((cohort.params,), (cohort.buffers,))
+        return selector.pick_by_loss(*given, lambda clients: engine.ask(Losses(clients, *model))[:, 0])
+    return selector.pick(*given)
 
 
 def aggregate(plan: Plan, cohort: Cohort, outcome: Outcome) -> Cohort:
@@ -180,7 +241,10 @@ def aggregate(plan: Plan, cohort: Cohort, outcome: Outcome) -> Cohort:
     total = weights.sum()
     if total <= 0:  # nobody had anything to say
         return replace(cohort, round=cohort.round + 1)
-    direction = outcome.updates.combine(weights / total)
+    rng = stream(plan.seed, "aggregate", cohort.round, *cohort.path)
+    rule = plan.aggregation
+    shares = weights / total
+    direction = rule.combine(outcome.updates, shares, rng) if rule else outcome.updates.combine(shares)
     params, optimiser = plan.algorithm.step(cohort.algorithm, cohort.params, direction, outcome)
     if outcome.round.submodel is not None:  # a dropped weight stays zero, whatever the server's momentum says
         params = outcome.round.submodel.scatter(outcome.round.submodel.gather(params))

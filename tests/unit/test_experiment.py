@@ -189,7 +189,7 @@ def test_two_plans_do_not_share_a_data_plane():
     ("table", "message"),
     [
         ({"clusterin": {}}, "the experiment has no 'clusterin'; did you mean 'clustering'?"),
-        ({"zzz": 1}, "the experiment has no 'zzz'; known: algorithm, alignment, "),
+        ({"zzz": 1}, "the experiment has no 'zzz'; known: aggregation, algorithm, "),
         ({"clustering": {"gama": 0.3}}, "clustering 'auxo' has no 'gama'; did you mean 'gamma'?"),
         ({"training": {"learning_rate": 1}}, "training has no 'learning_rate'; known: batch, chunk, "),
         ({"clustering": {"name": "auxoo"}}, "clustering.name: there is no 'auxoo'; did you mean 'auxo'?"),

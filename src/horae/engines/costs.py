@@ -24,7 +24,7 @@ class Job:
     planned: int
     flops_per_sample: int
     nbytes_down: int
-    nbytes_up: int
+    nbytes_up: int | Ints
 
 
 @dataclass(frozen=True)

@@ -4,44 +4,65 @@ from __future__ import annotations
 
 import numpy as np
 
-from horae.population import Population
+from horae.engines.learning import Learning
 from horae.pure.streams import stream
-from horae.training import Trainer
 from horae.training.metrics import METRICS, Tally
-from horae.types import Evaluate, Evaluation, Examine, Ints
+from horae.types import Evaluate, Evaluation, Examine, Floats, Ints, Personal
 
 SHARED_TEST = 65_536  # samples of the test set that all models share, at most
 
 
-def evaluate(people: Population, trainer: Trainer, work: Evaluate, at_s: float) -> Evaluation:
-    """Each client's own test samples by its own leaf's model, a batch per leaf."""
+def evaluate(learning: Learning, work: Evaluate, at_s: float) -> Evaluation:
+    """Each client's own test samples by its own leaf's model, a batch per leaf; or by a model of its own, where the
+    algorithm gives it one.
+    """
+    people, trainer = learning.world.population, learning.world.trainer
     n = work.clients.size
     correct, tested, losses = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
     for leaf in np.unique(work.home).tolist():
         rows = np.flatnonzero(work.home == leaf)
-        held = people.test_at(work.clients[rows], at_s)
-        correct[rows], tested[rows], losses[rows] = trainer.evaluate(work.params[leaf], work.buffers[leaf], held)
+        held, buffers = people.test_at(work.clients[rows], at_s), work.buffers[leaf]
+        own = _own(learning, work, leaf, rows, at_s)
+        if own is None:
+            correct[rows], tested[rows], losses[rows] = trainer.evaluate(work.params[leaf], buffers, held)
+        else:
+            parts = [trainer.evaluate(params, buffers, [mine]) for params, mine in zip(own, held, strict=True)]
+            correct[rows], tested[rows], losses[rows] = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Evaluation(correct, tested, losses)
 
 
-def examine(people: Population, trainer: Trainer, work: Examine, at_s: float, seed: int) -> dict[str, float]:
-    """The task's own metric and those asked for over all clients' test samples, each by its own leaf's model; and
-    `accuracy_global`: the accuracy of those models on everybody's test samples together, averaged over clients.
+def examine(learning: Learning, work: Examine, at_s: float) -> dict[str, float]:
+    """The task's own metric and those asked for over all clients' test samples, each by the model that serves it; and
+    `accuracy_global`: the accuracy of the leaves' models on everybody's test samples together, averaged over clients.
     """
+    people, trainer, plan = learning.world.population, learning.world.trainer, learning.plan
     if not work.clients.size:
         return {}
     held = people.test_at(work.clients, at_s)
-    own, shared = Tally(trainer.task, people.classes), _shared(held, seed)
+    tally, shared = Tally(trainer.task, people.classes), _shared(held, plan.seed)
     everywhere = 0.0
     for leaf in np.unique(work.home).tolist():
         mine = np.flatnonzero(work.home == leaf)
-        model = (work.params[leaf], work.buffers[leaf])
-        for out, y in trainer.answers(*model, np.concatenate([held[i] for i in mine])):
-            own.count(out, y)
-        correct, tested, _ = trainer.evaluate(*model, [shared])
+        own = _own(learning, work, leaf, mine, at_s)
+        params, buffers = work.params[leaf], work.buffers[leaf]
+        together = [(params, np.concatenate([held[i] for i in mine]))]
+        for model, rows in together if own is None else zip(own, (held[i] for i in mine), strict=True):
+            for out, y in trainer.answers(model, buffers, rows):
+                tally.count(out, y)
+        correct, tested, _ = trainer.evaluate(params, buffers, [shared])
         everywhere += mine.size * float(correct[0]) / max(int(tested[0]), 1)
     asked = tuple(name for name in METRICS if name in work.metrics)
-    return {"accuracy_global": everywhere / work.clients.size, **own.table(asked)} if shared.size else {}
+    return {"accuracy_global": everywhere / work.clients.size, **tally.table(asked)} if shared.size else {}
+
+
+def _own(learning: Learning, work: Evaluate, leaf: int, rows: Ints, at_s: float) -> Floats | None:
+    """The models of these clients' own, `(q, params)`, or None where they have none."""
+    algorithm = learning.plan.algorithm
+    if not isinstance(algorithm, Personal):
+        return None
+    clients = work.clients[rows]
+    held = learning.world.population.train_at(clients, at_s)
+    return learning.personal(algorithm.tuning, clients, work.params[leaf], work.buffers[leaf], held, 0)
 
 
 def _shared(held: list[Ints], seed: int) -> Ints:

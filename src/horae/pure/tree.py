@@ -61,10 +61,14 @@ class Split(Verdict):
 
 @dataclass(frozen=True)
 class CohortTree:
-    """All cohorts there are or were. width: how many cohorts ever existed."""
+    """All cohorts there are or were.
+
+    width: how many cohorts ever existed. common: what a clustering knows of them all.
+    """
 
     cohorts: Mapping[Path, Cohort]
     children: Mapping[Path, int] = field(default_factory=dict)
+    common: Any = None
 
     def __getitem__(self, path: Path) -> Cohort:
         return self.cohorts[path]
@@ -102,7 +106,25 @@ class CohortTree:
         parent = self.cohorts[path]
         kept = {p: c for p, c in self.cohorts.items() if p != path}
         born = {(*path, i): replace(parent, path=(*path, i), clustering=fresh) for i in range(k)}
-        return CohortTree({**kept, **born}, {**self.children, path: k})
+        return replace(self, cohorts={**kept, **born}, children={**self.children, path: k})
+
+    def recast(self, leaves: Mapping[Path, Mapping[Path, float]]) -> CohortTree:
+        """The tree with other leaves: each by its path, with the shares of the old leaves that its model is made of.
+
+        Model and buffers are averages by these shares, which sum to one; the round and the components' states come from
+        the old leaf of the largest share, the first of equal ones.
+        """
+        made = {}
+        for path, shares in leaves.items():
+            heir = self.cohorts[max(sorted(shares), key=lambda old: shares[old])]
+            if len(shares) == 1:
+                made[path] = replace(heir, path=path)
+                continue
+            parts = [(np.float32(share), self.cohorts[old]) for old, share in sorted(shares.items())]
+            params = np.sum([share * cohort.params for share, cohort in parts], axis=0)
+            buffers = np.sum([share * cohort.buffers for share, cohort in parts], axis=0)
+            made[path] = replace(heir, path=path, params=params, buffers=buffers)
+        return replace(self, cohorts=made)
 
     def resolve(self, path: Path, cluster: Mapping[Path, int], u: float) -> Path:
         """The leaf that serves a request for `path`, which may be stale, retired or made up (Auxo 5.1, request match).

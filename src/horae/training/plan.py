@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from horae.errors import did_you_mean, require
 from horae.pure.streams import uniforms
-from horae.types import Floats, Ints
+from horae.types import Doubles, Floats, Ints
 
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["constant", "step", "exponential", "cosine"]
@@ -151,18 +151,23 @@ class Batches:
         return Batches(self.index[clients], self.weight[clients], self.counts[clients])
 
 
-def batches(training: Training, sizes: Ints, clients: Ints, seed: int, number: int) -> Batches:
+def batches(
+    training: Training, sizes: Ints, clients: Ints, seed: int, number: int, efforts: Doubles | None = None
+) -> Batches:
     """The batches of `clients (q,)` holding `sizes (q,)` samples in round `number`: a function of each client alone.
 
     A client walks along a chain of epochs, each a fresh permutation of its samples. In `steps` mode it takes
     min(batch, n) samples per step, without regard to where an epoch ends: a batch that straddles the border may hold a
     sample twice, no other can. In `epochs` mode every epoch is cut by itself, into ⌈n / batch⌉ steps the last of which
-    may be smaller. Who has no samples takes no step.
+    may be smaller. Who has no samples takes no step. efforts `(q,)`: times the table's steps or epochs, by client, at
+    least one.
 
     Reading: a round's plan depends on seed, client and round number, not on the cohort, so that the arms of a
     comparison see the same samples.
     """
-    counts = _epoch_counts(training, sizes) if training.epochs else _step_counts(training, sizes)
+    usual = np.full(len(sizes), training.epochs or training.steps)
+    turns = usual if efforts is None else np.maximum(1, np.rint(usual * efforts)).astype(np.int64)
+    counts = (_epoch_counts if training.epochs else _step_counts)(training, sizes, turns)
     chain, first = _chains(sizes, counts.sum(axis=1), clients, seed, number)
     slot = np.arange(training.batch)
     valid = slot < counts[:, :, None]
@@ -172,15 +177,16 @@ def batches(training: Training, sizes: Ints, clients: Ints, seed: int, number: i
     return Batches(index, weight.astype(np.float32), counts)
 
 
-def _step_counts(training: Training, sizes: Ints) -> Ints:
-    return np.repeat(np.minimum(training.batch, sizes)[:, None], training.steps, axis=1)
+def _step_counts(training: Training, sizes: Ints, steps: Ints) -> Ints:
+    taken: Ints = np.minimum(training.batch, sizes)[:, None] * (np.arange(steps.max(initial=0)) < steps[:, None])
+    return taken
 
 
-def _epoch_counts(training: Training, sizes: Ints) -> Ints:
+def _epoch_counts(training: Training, sizes: Ints, epochs: Ints) -> Ints:
     per_epoch = -(-sizes // training.batch)
-    step = np.arange(training.epochs * per_epoch.max(initial=0))
+    step = np.arange((epochs * per_epoch).max(initial=0))
     left = sizes[:, None] - (step % np.maximum(per_epoch, 1)[:, None]) * training.batch
-    taken: Ints = np.minimum(training.batch, left) * (step < training.epochs * per_epoch[:, None])
+    taken: Ints = np.minimum(training.batch, left) * (step < (epochs * per_epoch)[:, None])
     return taken
 
 

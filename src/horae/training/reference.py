@@ -35,7 +35,8 @@ def train_one(module: nn.Module, training: Training, work: Work, row: int, x: Fl
         weights = update(weights, bent * keep)
         losses.extend(each.tolist())
     mean = np.array([np.mean(losses) if losses else 0.0])
-    return Trained((weights - start).numpy()[None], work.buffers[None], mean, np.array([len(losses)]))
+    processed, steps = np.array([len(losses)]), np.array([len(_picked(training, work, row, seed))])
+    return Trained((weights - start).numpy()[None], work.buffers[None], mean, processed, steps)
 
 
 def update_rule(training: Training, lr: float) -> Rule:

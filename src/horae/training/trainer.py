@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,14 +83,16 @@ class Trainer:
     def train(self, work: Work) -> Trained:
         """Every client's local training, from the same start."""
         sizes = np.array([len(rows) for rows in work.rows], np.int64)
-        plan = batches(self.training, sizes, work.clients, self.seed, work.round)
+        table = replace(self.training, steps=work.steps, epochs=0) if work.steps else self.training
+        plan = batches(table, sizes, work.clients, self.seed, work.round, work.efforts)
         updates, name = self._arena.take(len(sizes), self.n_params)
         processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
         if self._pool is None:
             buffers, sums = self._path.train(work, index, updates)
         else:
             buffers, sums = self._pool.train(work, index, updates, name)
-        return Trained(updates, buffers, sums / np.maximum(processed, 1), processed)
+        steps = (plan.counts > 0).sum(axis=1)
+        return Trained(updates, buffers, sums / np.maximum(processed, 1), processed, steps)
 
     def close(self) -> None:
         """End the workers, if there are any; another round would start them again."""

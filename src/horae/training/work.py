@@ -17,7 +17,8 @@ class Work:
     params `(P,)`, buffers `(B,)`: the model they start from. clients `(q,)`: ids. rows: for each client the rows of the
     data set it trains on, repeats allowed, possibly none. round: the cohort's round number; sets learning rate and
     batches. path: the cohort, for the reader of a trace. lr_scale: times the learning rate. correction: bends the
-    gradient. keep `(P,)`: the weights that live; None is all.
+    gradient. keep `(P,)`: the weights that live; None is all. efforts `(q,)`: times the usual
+    local steps (or epochs), by client; None is 1. steps: of every client, in place of the table's; 0 is the table's.
     """
 
     params: Floats
@@ -29,6 +30,8 @@ class Work:
     lr_scale: float = 1.0
     correction: Correction = field(default_factory=Correction)
     keep: Bools | None = None
+    efforts: Doubles | None = None
+    steps: int = 0
 
     def part(self, clients: slice) -> Work:
         """The same work for some clients that stand side by side."""
@@ -51,10 +54,11 @@ class Trained:
 
     updates `(q, P)`: w_end - w_start, zero where a weight was dropped. buffers `(q, B)`: at the end. losses `(q,)`:
     mean training loss of the samples processed, each measured at the weights of its step; 0 for a client that
-    processed none. processed `(q,)`: samples, repeats counted.
+    processed none. processed `(q,)`: samples, repeats counted; steps `(q,)`: local steps.
     """
 
     updates: Floats
     buffers: Floats
     losses: Doubles
     processed: Ints
+    steps: Ints

@@ -315,7 +315,7 @@ def test_asking_moves_neither_clock_nor_ledger():
     assert engine._charges == []
     with pytest.raises(TypeError, match="cannot answer str"):
         engine.ask("the time")
-    with pytest.raises(TypeError, match="cannot charge an evaluation"):
+    with pytest.raises(TypeError, match="an observer's look"):
         engine.ask(Evaluate(np.arange(0), (), (), (), np.arange(0)))
 
 

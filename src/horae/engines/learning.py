@@ -1,0 +1,230 @@
+"""What simulated clients compute when their round ends, and what the server hears of it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from horae.alignment import Off
+from horae.engines.costs import Job
+from horae.engines.flight import Flight
+from horae.engines.vectors import Vectors
+from horae.engines.wire import send, wire_nbytes
+from horae.engines.world import World
+from horae.errors import HoraeError, RunError, one_line
+from horae.pure.streams import stream, uniforms
+from horae.training import Trained, Work
+from horae.types import (
+    Charge,
+    Correction,
+    Doubles,
+    Floats,
+    Ints,
+    Keeping,
+    Outcome,
+    Personal,
+    Plan,
+    Round,
+    State,
+    Tuning,
+    Updates,
+)
+
+ATTEMPTS = 3  # at a round's training
+
+
+@dataclass(frozen=True)
+class Replies:
+    """What some clients of one round sent, by row: those who took the same model."""
+
+    clients: Ints
+    updates: Floats
+    buffers: Floats
+    losses: Doubles
+    steps: Ints
+    claims: Doubles
+    exploring: np.ndarray[Any, Any]
+    durations_s: Doubles
+    staleness: Ints
+    extra: Floats | None
+
+
+class Learning:
+    """Local training for the simulator. kept: what a `Keeping` algorithm's clients keep; own: their own models."""
+
+    def __init__(self, plan: Plan, world: World) -> None:
+        self.plan, self.world = plan, world
+        self.kept, self.own = Vectors(), Vectors()
+
+    def job(self, round: Round) -> Job:
+        """What each of the invited will have to do."""
+        trainer, sizes = self.world.trainer, self.world.population.train.sizes_of(round.invited)
+        kept = trainer.n_params if round.submodel is None else int(round.submodel.keep.sum())
+        mask = 0 if round.submodel is None else -(-trainer.n_params // 8)
+        extra, algorithm = 4 * trainer.initial_buffers.size, self.plan.algorithm
+        down, up = algorithm.vectors if isinstance(algorithm, Keeping) else (0, 0)
+        samples, sent = trainer.training.n_processed(sizes), wire_nbytes(self.plan.channels, kept)
+        if round.efforts is not None:
+            samples = np.rint(samples * round.efforts).astype(np.int64)
+        tuning = algorithm.tuning if isinstance(algorithm, Personal) else None
+        if tuning and tuning.remembered:  # a second training, of the client's own model
+            samples = samples + tuning.steps * np.minimum(trainer.training.batch, sizes)
+        shares = np.ones(sizes.size) if round.sent is None else round.sent
+        return Job(
+            n_samples=samples,
+            planned=trainer.training.n_planned,
+            flops_per_sample=trainer.flops_per_sample * kept // max(trainer.n_params, 1),
+            nbytes_down=4 * kept * (1 + down) + mask + extra,
+            nbytes_up=np.rint(sent * shares).astype(np.int64) + 4 * kept * up + extra,
+        )
+
+    def outcome(self, flight: Flight, model: dict[str, Floats], charges: tuple[Charge, ...]) -> Outcome:
+        """Train those that were kept, pass their updates through the channels, and hand everything over."""
+        round, trainer = flight.round, self.world.trainer
+        groups = [self._replies(round, flight.kept, model, flight.durations_s, flight.started_s, 0)]
+        for straggler in flight.late:
+            base, lasts = {"params": straggler.params, "buffers": straggler.buffers}, straggler.round.invited.size
+            durations, row = np.full(lasts, straggler.duration_s), np.array([straggler.row])
+            began_s, behind = straggler.arrives_s - straggler.duration_s, round.number - straggler.round.number
+            groups.append(self._replies(straggler.round, row, base, durations, began_s, behind))
+        if flight.late:
+            groups = [replace(group, updates=group.updates.copy()) for group in groups]
+        together = {name: np.concatenate([getattr(g, name) for g in groups]) for name in _COLUMNS}
+        clients = together["clients"]
+        samples = self.world.population.train.sizes_of(clients)
+        shares = (samples / max(samples.sum(), 1)).astype(np.float32)
+        updates = groups[0].updates if len(groups) == 1 else np.concatenate([g.updates for g in groups])
+        extras = [g.extra for g in groups if g.extra is not None]
+        buffers = shares @ together["buffers"] if clients.size else trainer.initial_buffers
+        return Outcome(
+            round, flight.started_s, flight.at_s, clients, Updates(updates), buffers, samples, together["losses"],
+            together["durations_s"], together["claims"], together["exploring"], flight.stragglers, flight.dropouts,
+            charges, staleness=together["staleness"] if round.carry else None, steps=together["steps"],
+            lr=self._lr(round), extra=np.concatenate(extras).mean(axis=0) if extras and clients.size else None,
+            population=self.world.population.clients,
+        )  # fmt: skip
+
+    def train(self, work: Work) -> Trained:
+        """Training that is done again from the same model if it fails. Errors: RunError."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self.world.trainer.train(work)
+            except HoraeError:
+                raise
+            except Exception as error:
+                which = f"round {work.round} of cohort {'.'.join(map(str, (0, *work.path)))}"
+                why = one_line(f"{type(error).__name__}: {error}", 160)
+                if attempt == ATTEMPTS:
+                    raise RunError(f"{which} failed {ATTEMPTS} times ({why})") from error
+                logging.getLogger(__name__).warning("%s failed (%s) and is done again", which, why)
+        raise AssertionError  # one of the two happened
+
+    def personal(
+        self, tuning: Tuning, clients: Ints, params: Floats, buffers: Floats, rows: list[Ints], number: int
+    ) -> Floats:
+        """These clients' own models, `(q, params)`: those they keep, or by local training from this one, with the
+        batches and the learning rate of round `number`.
+        """
+        if tuning.remembered:
+            return self.own.of(clients, params)
+        work = Work(params, buffers, clients, rows, number, steps=tuning.steps, lr_scale=self._scale(tuning, number),
+                    correction=Correction(prox=tuning.prox))  # fmt: skip
+        tuned: Floats = params + self.train(work).updates
+        return tuned
+
+    def snapshot(self) -> State:
+        """What clients keep."""
+        return self.kept.snapshot(), self.own.snapshot()
+
+    def restore(self, state: State) -> None:
+        """Back to a snapshot."""
+        self.kept.restore(state[0])
+        self.own.restore(state[1])
+
+    # ---------------------------------------------------------------- one model's clients
+
+    def _replies(
+        self, round: Round, rows: Ints, model: dict[str, Floats], durations: Doubles, at_s: float, behind: int
+    ) -> Replies:
+        clients, trainer, algorithm = round.invited[rows], self.world.trainer, self.plan.algorithm
+        nothing = np.zeros(0)
+        if not clients.size:
+            none = np.zeros((0, trainer.n_params), np.float32)
+            flat = np.zeros((0, trainer.initial_buffers.size), np.float32)
+            return Replies(clients, none, flat, nothing, clients, nothing, nothing.astype(bool), nothing, clients, None)
+        keep = None if round.submodel is None else round.submodel.keep
+        correction, mine = round.correction, None
+        if isinstance(algorithm, Keeping):
+            mine = self.kept.of(clients, np.zeros(trainer.n_params, np.float32))
+            correction = algorithm.bend(round.correction, mine)
+        views = self._views(round, clients, at_s)
+        efforts = None if round.efforts is None else round.efforts[rows]
+        work = Work(
+            model["params"], model["buffers"], clients, views, round.number, round.path, round.lr_scale, correction,
+            keep, efforts,
+        )  # fmt: skip
+        done, extra = self.train(work), None
+        updates = self._through_channels(round, rows, done.updates)
+        if mine is not None and isinstance(algorithm, Keeping):
+            lr = self._lr(round)
+            later, extra = algorithm.keep(round.correction, mine, done.updates, done.steps, lr)
+            self.kept.put(clients, later)
+        if isinstance(algorithm, Personal) and algorithm.tuning.remembered:
+            if self.plan.channels == () and updates is done.updates:
+                updates = updates.copy()  # the trainer's room is used again
+            self._train_own(algorithm.tuning, work)
+        return Replies(
+            clients, updates, done.buffers, done.losses, done.steps, round.claims[rows], round.exploring[rows],
+            durations[rows], np.full(clients.size, behind), extra,
+        )  # fmt: skip
+
+    def _train_own(self, tuning: Tuning, work: Work) -> None:
+        """Each client goes on with its own model v: v ← v - lr (g(v) + prox (v - w)), w the model of the round."""
+        scale, prox = self._scale(tuning, work.round), np.float32(tuning.prox)
+        for row, client in enumerate(work.clients):
+            alone = work.clients[row : row + 1]
+            start = self.own.of(alone, work.params)[0]
+            pull = Correction(prox=tuning.prox, drift=(prox * (start - work.params))[None])
+            own = Work(start, work.buffers, alone, [work.rows[row]], work.round, work.path, scale, pull, work.keep,
+                       steps=tuning.steps)  # fmt: skip
+            self.own.put(np.array([client]), start + self.train(own).updates)
+
+    def _lr(self, round: Round) -> float:
+        return self.world.trainer.training.lr_at(round.number) * round.lr_scale
+
+    def _scale(self, tuning: Tuning, number: int) -> float:
+        return tuning.lr / self.world.trainer.training.lr_at(number) if tuning.lr else 1.0
+
+    def _views(self, round: Round, clients: Ints, at_s: float) -> list[Ints]:
+        """The dataset rows that clients train on: their own, or their own re-organised by the alignment."""
+        rows = self.world.population.train_at(clients, at_s)
+        if isinstance(self.plan.alignment, Off):
+            return rows
+        views = []
+        for client, own in zip(clients.tolist(), rows, strict=True):
+            rng = stream(self.plan.seed, "alignment", round.number, *round.path, client)
+            arranged = self.plan.alignment.arrange(self.world.population.y[own], rng)
+            views.append(own if arranged is None else own[arranged])
+        return views
+
+    def _through_channels(self, round: Round, rows: Ints, updates: Floats) -> Floats:
+        """What the server reads of the updates; who sends a share of its update leaves out random coordinates."""
+        if round.sent is not None:
+            shares, columns = round.sent[rows], np.arange(updates.shape[1])
+            draws = [uniforms(self.plan.seed, "sent", c, columns) for c in round.invited[rows]]
+            updates = np.where(np.array(draws) < shares[:, None], updates, np.float32(0))
+        if not self.plan.channels:
+            return updates
+        out = np.empty_like(updates)
+        for row, client in enumerate(round.invited[rows].tolist()):
+            rng = stream(self.plan.seed, "channel", round.number, *round.path, client)
+            small = updates[row] if round.submodel is None else round.submodel.gather(updates[row])
+            read, _ = send(self.plan.channels, small, rng)
+            out[row] = read if round.submodel is None else round.submodel.scatter(read)
+        return out
+
+
+_COLUMNS = ("clients", "buffers", "losses", "steps", "claims", "exploring", "durations_s", "staleness")

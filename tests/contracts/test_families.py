@@ -216,15 +216,6 @@ def test_a_population_is_the_same_for_the_same_seed_and_tests_on_what_it_never_t
     assert set(one.planted) == set(one.labels) - {-1} >= set(one.groups[np.arange(30)]) - {-1}
 
 
-@each("model")
-@pytest.mark.parametrize("shape", [(8, 8), (14, 14)])
-def test_a_model_answers_with_one_logit_per_class(cls, shape):
-    import torch
-
-    module = cls().build(shape, 7)
-    assert module(torch.zeros(3, *shape)).shape == (3, 7)
-
-
 @pytest.mark.parametrize("cls", COSTS.values(), ids=COSTS.keys())
 def test_more_work_and_a_slower_line_take_longer(cls):
     small = Job(np.array([10, 10]), 10, 10**6, 1000, 1000)

@@ -7,12 +7,14 @@ from horae.errors import ConfigError
 from horae.training import MODELS, Cnn, Logistic, Mlp, initial
 from horae.training.flops import counted_flops, forward_flops
 
+OTHERS = {"sparse-logistic", "char-lstm", "albert", "module", "torchvision", "timm"}  # not of images, or not ours
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("shape", [(8, 8), (14, 14), (28, 28), (1, 28, 28), (3, 9, 11)])
-def test_every_model_maps_every_image_to_logits(name, shape):
-    module = initial(MODELS[name](), shape, 10, seed=0)
-    assert module(torch.zeros(3, *shape)).shape == (3, 10)
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in OTHERS])
+@pytest.mark.parametrize("shape", [(8, 8), (1, 28, 28), (3, 9, 11)])
+def test_every_model_maps_every_image_to_logits(name, shape, monkeypatch):
+    monkeypatch.setattr("horae.training.models.resnet.WIDTHS", (32, 64, 96, 128))  # narrow, and so quick
+    assert initial(MODELS[name](), shape, 10, seed=0)(torch.zeros(3, *shape)).shape == (3, 10)
 
 
 def test_a_seed_gives_one_model_and_leaves_the_global_state_alone():

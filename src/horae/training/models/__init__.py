@@ -9,8 +9,16 @@ from typing import Protocol
 
 from torch import nn
 
+from horae.training.models.albert import Albert
+from horae.training.models.classic import LeafCnn, TwoCnn
 from horae.training.models.cnn import Cnn
+from horae.training.models.foreign import Module, Timm, Torchvision
 from horae.training.models.linear import Logistic, Mlp
+from horae.training.models.mobilenet import MobileNetV2
+from horae.training.models.recurrent import CharLstm
+from horae.training.models.resnet import Resnet18, Resnet34
+from horae.training.models.shufflenet import ShuffleNetV2
+from horae.training.models.sparse import SparseLogistic
 
 __all__ = ["MODELS", "Cnn", "Logistic", "Mlp", "Model"]
 
@@ -26,4 +34,20 @@ class Model(Protocol):
         """
 
 
-MODELS = {"logistic": Logistic, "mlp": Mlp, "cnn": Cnn}
+MODELS = {
+    "logistic": Logistic,
+    "sparse-logistic": SparseLogistic,
+    "mlp": Mlp,
+    "cnn": Cnn,
+    "leaf-cnn": LeafCnn,
+    "two-cnn": TwoCnn,
+    "resnet18": Resnet18,
+    "resnet34": Resnet34,
+    "mobilenetv2": MobileNetV2,
+    "shufflenetv2": ShuffleNetV2,
+    "char-lstm": CharLstm,
+    "albert": Albert,
+    "module": Module,
+    "torchvision": Torchvision,
+    "timm": Timm,
+}

@@ -9,7 +9,7 @@ from itertools import pairwise
 from torch import nn
 
 from horae.errors import brief, require
-from horae.training.models.limits import afford, whole, widths
+from horae.training.models.limits import afford, images, whole, widths
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,14 @@ class Cnn:
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """The stages, then one linear layer. Images must be at least 2**stages pixels high and wide."""
-        require(
-            len(shape) in (2, 3), "the sample shape", "be (h, w) or (c, h, w) for a cnn", shape, "use mlp or logistic"
-        )
-        planes, (height, width) = (shape[0] if len(shape) == 3 else 1), shape[-2:]
+        planes, lift = images(shape, "a cnn")
+        height, width = shape[-2:]
         shrink = 2 ** len(self.channels)
         small = f"have at most {int(math.log2(min(height, width)))} stages for {height}x{width} images"
         require(min(height, width) >= shrink, "model.channels", small, self.channels)
         pixels = (height // shrink) * (width // shrink)
         kernels = sum((9 * a + 3) * b for a, b in pairwise((planes, *self.channels)))
         afford("model.channels", kernels + (self.channels[-1] * pixels + 1) * classes)
-        lift = [nn.Unflatten(1, (1, height))] if len(shape) == 2 else []
         stages = [layer for a, b in pairwise((planes, *self.channels)) for layer in self._stage(a, b)]
         return nn.Sequential(*lift, *stages, nn.Flatten(), nn.Linear(self.channels[-1] * pixels, classes))
 

@@ -25,7 +25,8 @@ class Logistic:
 class Mlp:
     """A multi-layer perceptron with ReLU.
 
-    hidden: the widths of its hidden layers, from the input on.
+    hidden: the widths of its hidden layers, from the input on. [200, 200] is the 2NN of McMahan et al. (AISTATS 2017),
+    section 3: 199,210 parameters for 28x28 images of 10 classes.
     """
 
     hidden: tuple[int, ...] = (64,)

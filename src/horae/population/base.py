@@ -192,6 +192,19 @@ class Population:
         x = np.concatenate([x for x, _ in pairs])
         return cls(name, x, y, train, test, known.astype(np.int64), int(y.max()) + 1, "clients given as arrays")
 
+    @classmethod
+    def from_dataset(
+        cls, dataset: Any, client_ids: ArrayLike, *, test_fraction: float = 0.2, seed: int = 0, name: str = "dataset"
+    ) -> Population:
+        """Any map-style torch Dataset, or a list of pairs (x, y), with the id of the client that holds each sample.
+
+        Samples are taken once and kept in one array. Bytes are read as parts of 1 / 255, other whole numbers as tokens;
+        whole y are labels, others numbers to be told. Clients are numbered as they first appear. Raises DataError.
+        """
+        from horae.population.readers.items import shared_out  # readers make populations: they import this file
+
+        return shared_out(dataset, client_ids, test_fraction, seed, name)
+
 
 def _samples(i: int, pair: tuple[ArrayLike, ArrayLike]) -> tuple[Floats, Ints]:
     field = f"clients[{i}]"

@@ -9,6 +9,7 @@ import pytest
 from horae.engines.costs import COSTS, Job
 from horae.engines.wire import send, wire_nbytes
 from horae.experiment import FAMILIES, component
+from horae.families import plain
 from horae.pure.packing import pack, unpack
 from horae.pure.tree import ROOT, Cohort, CohortTree
 from horae.settings import convert
@@ -50,11 +51,7 @@ def test_members_are_values_with_defaults_documented_and_sourced(family, name):
     assert pickle.loads(pickle.dumps(member)) == member
     if family != "data_plane":
         assert hash(member) == hash(cls())
-    hints = {f.name: getattr(member, f.name) for f in dataclasses.fields(member) if f.init}
-    assert (
-        component(family, {"name": name, **{k: list(v) if isinstance(v, tuple) else v for k, v in hints.items()}})
-        == member
-    )
+    assert component(family, {"name": name, **plain(member)}) == member
 
 
 @each("algorithm")

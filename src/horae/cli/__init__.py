@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from horae.cli import catalogue, compare, diff, explain, newcomers, playground, report, run
+from horae.cli import catalogue, compare, diff, explain, newcomers, playground, report, run, split, traces
 from horae.errors import HoraeError, Stopped
 
 app = typer.Typer(
@@ -33,6 +33,9 @@ app.command()(catalogue.cite)
 app.add_typer(data_app, name="data")
 data_app.command("list")(catalogue.data_list)
 data_app.command("describe")(catalogue.data_describe)
+data_app.command("split")(split.data_split)
+data_app.command("import")(split.data_import)
+data_app.command("trace")(traces.trace)
 app.command()(catalogue.version)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,11 +24,11 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Name the members of each family."""
-    from horae.families import FAMILIES
+    from horae.families import EVERY
 
-    if family is not None and family not in FAMILIES:
-        raise ConfigError(f"there is no family {family!r}; {did_you_mean(family, FAMILIES)}")
-    chosen = {name: members for name, members in FAMILIES.items() if family in (None, name)}
+    if family is not None and family not in EVERY:
+        raise ConfigError(f"there is no family {family!r}; {did_you_mean(family, EVERY)}")
+    chosen = {name: members for name, members in EVERY.items() if family in (None, name)}
     table = {name: {member: _summary(cls) for member, cls in members.items()} for name, members in chosen.items()}
     if printed(table, as_json):
         return
@@ -75,16 +77,20 @@ def cite(file: File = None, settings: Settings = None, as_json: Json = False) ->
 def data_list(data_root: DataRoot = None, as_json: Json = False) -> None:
     """List the named populations, and whether their data are here."""
     from horae.families import FAMILIES
+    from horae.population.named import licence_and_size
 
     table = {}
     for name, cls in FAMILIES["population"].items():
         missing = cls().missing(data_root_of(data_root))
-        table[name] = {"about": _summary(cls), "here": missing is None, "missing": missing}
+        licence, size = licence_and_size(name, cls)
+        facts = {"about": _summary(cls), "here": missing is None, "missing": missing, "licence": licence, "size": size}
+        table[name] = facts
     if printed(table, as_json):
         return
-    grid = Table("name", "here", "what it is", box=None, header_style="bold", pad_edge=False)
+    grid = Table("name", "here", "size", "licence", "what it is", box=None, header_style="bold", pad_edge=False)
     for name, facts in table.items():
-        grid.add_row(name, "yes" if facts["here"] else "no", str(facts["about"] if facts["here"] else facts["missing"]))
+        about = facts["about"] if facts["here"] else facts["missing"]
+        grid.add_row(name, "yes" if facts["here"] else "no", facts["size"], _first(facts["licence"]), about)
     Console().print(grid)
 
 
@@ -92,17 +98,26 @@ def data_describe(
     name: Annotated[str, typer.Argument(help="A population.")],
     settings: Settings = None,
     seed: Annotated[int, typer.Option(help="The seed that makes the clients.")] = 0,
+    plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw samples, labels and sizes.")] = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Build a population and say what is in it."""
+    """Build a population and say what is in it, and how much its clients differ."""
     from horae.experiment import load
+    from horae.population.heterogeneity import heterogeneity
 
     changes = {"population.name": name, "seed": seed, **dict(map(parse_setting, settings or []))}
-    people = load(None, changes).parts["population"].build(seed, data_root_of(data_root))
+    member = load(None, changes).parts["population"]
+    people = member.build(seed, data_root_of(data_root))
+    if plot is not None:
+        from horae.population.picture import picture
+
+        reader = getattr(member, "reader", None)
+        picture(people, plot, seed, reader and reader(data_root_of(data_root)))
     facts = {
         "name": name,
         **people.facts(),
+        "heterogeneity": heterogeneity(people, seed),
         "about": people.about,
         "licence": people.licence,
         "citation": people.citation,
@@ -111,7 +126,8 @@ def data_describe(
         return
     grid = Table(box=None, show_header=False, pad_edge=False)
     for key, value in facts.items():
-        grid.add_row(key.replace("_", " "), json.dumps(value) if isinstance(value, dict | list) else str(value))
+        for part, item in value.items() if key == "heterogeneity" else [(key, value)]:
+            grid.add_row(part.replace("_", " "), json.dumps(item) if isinstance(item, dict | list) else str(item))
     Console().print(grid)
 
 
@@ -121,13 +137,13 @@ def version() -> None:
 
 
 def _member(name: str) -> tuple[str, Any]:
-    from horae.families import FAMILIES
+    from horae.families import EVERY
 
     family, _, member = name.rpartition(".")
-    for key, members in FAMILIES.items():
+    for key, members in EVERY.items():
         if member in members and family in ("", key):
             return key, members[member]
-    everything = [f"{key}.{m}" if family else m for key, members in FAMILIES.items() for m in members]
+    everything = [f"{key}.{m}" if family else m for key, members in EVERY.items() for m in members]
     raise ConfigError(f"there is no {name!r}; {did_you_mean(name, everything)}")
 
 
@@ -135,6 +151,11 @@ def _unwrapped(text: str) -> str:
     """A docstring whose paragraphs are one line each, for the terminal to wrap; indented lines (formulas) stay."""
     paragraphs = [part.split("\n") for part in text.split("\n\n")]
     return "\n\n".join(("\n" if lines[0][:1].isspace() else " ").join(lines) for lines in paragraphs)
+
+
+def _first(licence: str) -> str:
+    """A licence without what stands behind it in brackets, or after a semicolon or colon."""
+    return re.split(r"[(;:]", licence)[0].strip()
 
 
 def _summary(cls: Any) -> str:

@@ -1,10 +1,17 @@
 """Who has which data, on what device, and when. A new member is one file here and one line below."""
 
 from horae.population.availability import AlwaysOnline, SyntheticAvailability
-from horae.population.base import Population, Ragged
+from horae.population.base import Population
 from horae.population.devices import SyntheticDevices, UniformDevices
 from horae.population.digits import DigitsDirichlet, DigitsIid, DigitsSessions
+from horae.population.named import NAMED
+from horae.population.partitioners import PARTITIONS
+from horae.population.pool import Partition, Pool, Shift
+from horae.population.readers import READERS
+from horae.population.rows import Ragged
 from horae.population.shifted import DigitsPermuted, DigitsRotated
+from horae.population.shifting import SHIFTS
+from horae.population.traces import TraceAvailability, TraceDevices
 from horae.population.virtual import Virtual
 from horae.population.writers import MnistWriters
 
@@ -16,14 +23,18 @@ POPULATIONS = {
     "digits-iid": DigitsIid,
     "mnist-writers": MnistWriters,
     "virtual": Virtual,
+    **READERS,
+    **NAMED,
 }
-DEVICES = {"synthetic": SyntheticDevices, "equal": UniformDevices}
-AVAILABILITY = {"synthetic": SyntheticAvailability, "always": AlwaysOnline}
+DEVICES = {"synthetic": SyntheticDevices, "equal": UniformDevices, "trace": TraceDevices}
+AVAILABILITY = {"synthetic": SyntheticAvailability, "always": AlwaysOnline, "trace": TraceAvailability}
 
 __all__ = [
     "AVAILABILITY",
     "DEVICES",
+    "PARTITIONS",
     "POPULATIONS",
+    "SHIFTS",
     "AlwaysOnline",
     "DigitsDirichlet",
     "DigitsIid",
@@ -31,10 +42,15 @@ __all__ = [
     "DigitsRotated",
     "DigitsSessions",
     "MnistWriters",
+    "Partition",
+    "Pool",
     "Population",
     "Ragged",
+    "Shift",
     "SyntheticAvailability",
     "SyntheticDevices",
+    "TraceAvailability",
+    "TraceDevices",
     "UniformDevices",
     "Virtual",
 ]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+import horae.experiment  # loads every class that a checkpoint may name
 from horae import cli
-import horae.experiment  # noqa: F401  # loads every class that a checkpoint may name
 from horae.checkpoint import read_parts
 from horae.pure.packing import unpack
 

@@ -30,7 +30,9 @@ def check_module(module: nn.Module, sample: Tensor, truth: Tensor, classes: int)
     """
     shape = tuple(sample.shape[1:])
     modes = {part: part.training for part in module.modules()}
-    remedy = "choose another model, or change the samples' shape"
+    tokens = not sample.is_floating_point()
+    other = "tokens go with char-lstm, albert or sparse-logistic" if tokens else "choose another model"
+    remedy = f"{other}, or change the samples' shape"
     try:
         n_params = Layout.of_params(module).size
         with torch.no_grad(), torch.random.fork_rng(devices=[]):

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import typer
+from filelock import FileLock, Timeout
 from typer.testing import CliRunner
 
 from horae.cli.compare import compare
 from horae.compare import Comparison
 from horae.errors import HoraeError
+from horae.report.comparison.fields import FIELDS
 
 SMALL = ["--set", "budget.participations=120", "--set", "population.clients=40", "--set", "participants=10"]
 LONG = ["--set", "budget.participations=2500", "--set", "population.clients=60", "--set", "participants=10"]
@@ -96,6 +98,42 @@ def test_two_arms_on_two_seeds_interrupted_and_gone_on_with(tmp_path):
         assert log.read_bytes() == (tmp_path / "parts" / log.relative_to(tmp_path / "whole")).read_bytes()
 
 
+@pytest.mark.slow
+def test_a_tuned_comparison_survives_kill_9(tmp_path):
+    """Killed while tuning: the same results as if nothing had happened."""
+    (tmp_path / "arms.toml").write_text(
+        '[[arm]]\nname = "one"\nset = { clustering = "single" }\n'
+        '[[arm]]\nname = "best case"\nset = { clustering = "oracle" }\ntune = { training.lr = [0.02, 0.05, 0.1] }\n'
+    )
+    what = ["--arms", "arms.toml", "--tune", "training.lr=0.1,0.5", "--tune-seeds", "100", "--seeds", "0", *SMALL]
+    assert command(tmp_path, *what, "--out", "whole").returncode == 0
+    parts = tmp_path / "parts"
+    begun = subprocess.Popen(
+        [*HORAE, *what, "--out", "parts"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(lambda: any(parts.glob("tuning/*/trial-1/seed-100/events.jsonl")), 240)
+    begun.kill()
+    begun.wait(60)
+    wait_for(lambda: all(free(lock) for lock in parts.rglob(".lock")))  # its runs notice, and end
+    assert not (parts / "tuning.json").exists()
+    assert command(tmp_path, "--resume", "parts").returncode == 0
+    whole, again = (json.loads((tmp_path / place / "results.json").read_text()) for place in ("whole", "parts"))
+    for arm, other in zip(whole["arms"], again["arms"], strict=True):
+        assert arm["tuning"]["chosen"] == other["tuning"]["chosen"]
+        assert arm["speedup"] == other["speedup"]
+        assert arm["fields"]["accuracy"] == other["fields"]["accuracy"]
+    assert "best case 3" in "".join(whole["notes"])
+
+
+def free(lock):
+    """Whether nobody holds this lock."""
+    try:
+        with FileLock(lock, timeout=0):
+            return True
+    except Timeout:
+        return False
+
+
 def shown(monkeypatch, results, *args, width=80):
     """What the command prints about results that are there already."""
     monkeypatch.setattr("horae.compare.compare", lambda *_, **__: Comparison(results, Path("there")))
@@ -105,11 +143,12 @@ def shown(monkeypatch, results, *args, width=80):
 def results_of(*names, failed=False):
     spread = {"n": 3, "mean": 0.9381, "sd": 0.0123, "low": 0.9, "high": 0.95}
     apart = {"n": 3, "mean": 0.175, "low": -0.154, "high": 0.196, "verdict": "not distinguishable"}
-    keys = ("accuracy", "accuracy_worst10", "cohorts", "simulated_s", "bytes_up", "bytes_down")
+    faster = {"n": 2, "of": 3, "mean": 1.824, "low": 1.2, "high": 12.77, "verdict": None}
     arms = [
         {
-            "name": name, "changes": {}, "finished": 3, "fields": dict.fromkeys(keys, spread),
-            "difference": dict.fromkeys(keys, apart) if name != names[0] else {},
+            "name": name, "changes": {}, "finished": 3, "fields": dict.fromkeys(FIELDS, spread),
+            "difference": dict.fromkeys(FIELDS, apart) if name != names[0] else {},
+            "speedup": dict.fromkeys(FIELDS, faster) if name != names[0] else {},
         }
         for name in names
     ]  # fmt: skip
@@ -120,6 +159,7 @@ def results_of(*names, failed=False):
         "name": "digits",
         "seeds": [0, 1, 2],
         "against": names[0],
+        "target": {"accuracy": 0.9, "why": "as asked for"},
         "arms": arms,
         "runs": runs,
         "notes": ["A note."],
@@ -133,7 +173,9 @@ def test_the_tables_fit_into_80_columns(monkeypatch):
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 80
-    assert sum("93.8 ± 1.2" in line for line in lines) == 4  # two arms, two tables; no number is broken
+    assert sum("93.8 ± 1.2" in line for line in lines) == 8  # two arms, four such tables; no number is broken
+    assert sum("1.82× [1.20, 12.77]  2 of 3" in line for line in lines) == 3
+    assert "To the target, 90.0 % mean accuracy (as asked for); speed-ups are over single" in " ".join(lines)
     assert sum("+17.5 [−15.4, +19.6]" in line for line in lines) == 2
     folded = "".join("".join(line[:20] for line in lines).split())
     assert "auxo,population" in folded
@@ -159,6 +201,11 @@ def test_a_failed_run_is_told_and_is_exit_code_1(monkeypatch):
         (["--vary", "model=mlp", "--seeds", "one"], "--seeds should look like 0,1,2 or 0-4, got 'one'"),
         (["--vary", "model=mlp", "--jobs", "0"], "--jobs should be >= 1, got 0"),
         (["--vary", "model=mlp", "--against", "mlpp"], "--against: there is no arm 'mlpp'; did you mean 'mlp'?"),
+        (["--vary", "model=mlp", "--target", "90"], "--target should be in (0, 1], a share of the samples, got 90.0"),
+        (["--vary", "model=mlp", "--tune", "training.lr"], "--tune should look like family.field=value,value, got"),
+        (["--vary", "model=mlp", "--tune", "training.lr=1,2"], "--tune-seeds should be one seed at least, got []; nam"),
+        (["--vary", "model=mlp", "--tune-seeds", "1"], "--tune should say what is tuned, got 'nothing'; e.g. --tune "),
+        (["--arms", "none.toml"], "--arms: there is no file 'none.toml'; check the path"),
         (["none.toml", "--vary", "model=mlp"], "there is no experiment file 'none.toml'"),
         (["--resume", "nowhere"], "there is no comparison in nowhere: it has no comparison.json; check the path"),
     ],

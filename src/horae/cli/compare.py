@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,24 +24,50 @@ Vary = Annotated[
         help="What differs between the arms, e.g. clustering=single,auxo; repeatable.",
     ),
 ]
-SHOWN = ("cohorts", "simulated_s", "bytes_up", "bytes_down")
+Tune = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tune",
+        metavar="KEY=V1,V2,...",
+        help="What every arm tries first, e.g. training.lr=0.1,1; repeatable.",
+    ),
+]
+Arms = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Arms with settings of their own: [[arm]] name, set, tune.")
+]
+Seeds = Annotated[str | None, typer.Option(help="Seeds, e.g. 0,1,2 or 0-4 (default: 0-2).")]
+Jobs = Annotated[int | None, typer.Option(help="Runs at a time (default: one for each core).")]
+Out = Annotated[Path | None, typer.Option(help="The directory (default: comparisons/<name>-<time>).")]
+Resume = Annotated[Path | None, typer.Option(help="Go on with the comparison in this directory.")]
+Against = Annotated[str | None, typer.Option(metavar="ARM", help="The arm to compare with (default: the first).")]
+Target = Annotated[
+    float | None, typer.Option(help="The accuracy to reach, e.g. 0.9 (default: what ARM reaches on every seed).")
+]
+TuneSeeds = Annotated[str | None, typer.Option(help="Seeds to tune on, e.g. 100,101: not reported ones.")]
+TuneBudget = Annotated[
+    int | None, typer.Option(help="Settings that every arm tries (default: as many as the smallest grid has).")
+]
+SHOWN = (("accuracy_best10", "accuracy_variance", "cohorts"), ("simulated_s", "bytes_up", "bytes_down"))
 
 
 def compare(
     file: File = None,
     vary: Vary = None,
-    seeds: Annotated[str | None, typer.Option(help="Seeds, e.g. 0,1,2 or 0-4 (default: 0-2).")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Runs at a time (default: one for each core).")] = None,
+    arms: Arms = None,
+    seeds: Seeds = None,
+    jobs: Jobs = None,
     settings: Settings = None,
-    out: Annotated[Path | None, typer.Option(help="The directory (default: comparisons/<name>-<time>).")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the comparison in this directory.")] = None,
-    against: Annotated[
-        str | None, typer.Option(metavar="ARM", help="The arm to compare with (default: the first).")
-    ] = None,
+    out: Out = None,
+    resume: Resume = None,
+    against: Against = None,
+    target: Target = None,
+    tune: Tune = None,
+    tune_seeds: TuneSeeds = None,
+    tune_budget: TuneBudget = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Compare arms: every choice of the varied fields on every seed, at equal budget, with paired differences."""
+    """Compare arms: every choice of the varied fields on every seed, at equal budget and tuning, by pairs."""
     from horae.compare import compare as carry_out
     from horae.compare import parse_seeds, parse_vary
 
@@ -50,9 +76,14 @@ def compare(
     done = carry_out(
         file,
         vary=parse_vary(vary) if vary else None,
+        arms=arms,
         seeds=parse_seeds(seeds) if seeds is not None else (),
         changes=dict(map(parse_setting, settings or [])),
         against=against,
+        target=target,
+        tune=parse_vary(tune, "--tune") if tune else None,
+        tune_seeds=parse_seeds(tune_seeds, "--tune-seeds") if tune_seeds is not None else (),
+        tune_budget=tune_budget,
         jobs=jobs,
         out=out,
         resume=resume,
@@ -75,13 +106,29 @@ def _show(done: Comparison, console: Console) -> None:
     for key in tables.JUDGED:
         (_, seeds, title, _, verdict), rows = tables.judged(results, key)
         _print(console, (title, seeds, "mean ± sd", "difference", verdict), rows)
-    head, rows = tables.described(results, SHOWN)
-    _print(console, ("", *head[1:]), rows)
+    for keys in SHOWN:
+        _describe(console, results, keys)
+    if results["target"]:
+        console.print(f"\n{words.target(results)}", markup=False, highlight=False)
+    for key in tables.TIMED if results["target"] else ():
+        (_, reached, title, _, verdict), rows = tables.timed(results, key)
+        _print(console, (title, reached, "mean ± sd", "speed-up", verdict), rows)
+    if any(arm["fields"].get("downloads") for arm in results["arms"]):
+        console.print(f"\n{words.COSTS}", markup=False, highlight=False)
+        _describe(console, results, tables.COSTS)
     console.print()
     for remark in (*results["notes"], *words.failures(results)):
         failed = remark.startswith("failed")
         console.print(remark, style="bold" if failed else "", markup=False, highlight=False)
     console.print(f"report: {done.directory / 'results.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _describe(console: Console, results: dict[str, Any], keys: tuple[str, ...]) -> None:
+    """Fields without their differences."""
+    from horae.report.comparison import tables
+
+    head, rows = tables.described(results, keys)
+    _print(console, ("", *head[1:]), rows)
 
 
 def _print(console: Console, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -12,16 +12,18 @@ from typing import Any
 from rich.console import Console
 
 from horae.compare import plan as plans
+from horae.compare.arms import read_arms
 from horae.compare.bars import Bars, cores
-from horae.compare.plan import Plan
+from horae.compare.jobs import run_jobs, trial_jobs
+from horae.compare.plan import Plan, Wish
 from horae.compare.processes import Job, carry_out
 from horae.compare.results import gather
+from horae.compare.trials import decide, decided, why_none
 from horae.compare.vary import checked, checked_seeds, parse_seeds, parse_vary
 from horae.errors import ConfigError, RunError, Stopped, require
 from horae.experiment import Experiment, load
-from horae.files import check_writable, claimed, is_free, write_whole
+from horae.files import check_writable, claimed, is_free
 from horae.report.comparison import write_results
-from horae.settings import dumps
 
 __all__ = ["Comparison", "compare", "parse_seeds", "parse_vary"]
 
@@ -43,9 +45,14 @@ def compare(
     source: str | Path | Mapping[str, Any] | Experiment | None = None,
     *,
     vary: Mapping[str, Sequence[Any]] | None = None,
+    arms: str | Path | Sequence[Mapping[str, Any]] | None = None,
     seeds: Sequence[int] = (),
     changes: Mapping[str, Any] | None = None,
     against: str | None = None,
+    target: float | None = None,
+    tune: Mapping[str, Sequence[Any]] | None = None,
+    tune_seeds: Sequence[int] = (),
+    tune_budget: int | None = None,
     jobs: int | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
@@ -54,24 +61,33 @@ def compare(
 ) -> Comparison:
     """Run every arm on every seed and compare them; `resume` goes on in a directory where that was stopped.
 
-    source, changes, data_root: as for `horae.run`. vary: {"clustering": ["single", "auxo"]}. against: the arm that the
-    others are compared with, the first one if it is not said. jobs: processes at a time, as many as there are cores if
-    it is not said. out: default comparisons/<name>-<time>. console: where to draw progress, if anywhere.
+    source, changes, data_root: as for `horae.run`. vary: {"clustering": ["single", "auxo"]}. arms: a file of named
+    arms, or [{"name": "mine", "set": {"clustering.gamma": 0.5}}]; each meets every choice of `vary`. against: the arm
+    that the others are compared with, else the first one. target: the accuracy whose reaching is timed, else the best
+    that every seed of `against` reaches. tune, tune_seeds, tune_budget: the settings
+    that every arm tries first, on which seeds, and how many at most. jobs: processes at a time, else one for each
+    core. out: default comparisons/<name>-<time>. console: where to draw progress, if anywhere.
 
     A run that fails is among the results. Errors: ConfigError and DataError before anything is started, RunError for a
     directory that cannot be used, Stopped after Ctrl-C.
     """
     require(jobs is None or jobs >= 1, "--jobs", "be >= 1", jobs)
     root = None if data_root is None else Path(data_root).absolute()
+    named, varied, settings = read_arms(arms), checked(vary or {}), changes or {}
+    wish = Wish(against, root, target, checked(tune or {}, "--tune"), tune_seeds, tune_budget)
     if resume is None:
-        plan = plans.make(source, changes or {}, checked(vary or {}), checked_seeds(seeds), against, root)
+        plan = plans.make(source, settings, varied, checked_seeds(seeds), named, wish)
         plans.check(plan)
         directory = _fresh(plan, out)
     else:
         directory = Path(resume)
         if out is not None and Path(out) != directory:
             raise ConfigError(f"--out and --resume name two places, {out} and {directory}; leave --out away")
-        plan = _begun(directory, source, changes or {}, vary or {}, list(seeds)).told(against, root)
+        plan = plans.read(directory)
+        plans.check_target(target)
+        if source is not None or settings or varied or seeds or named or wish.tunes:
+            plans.same(plan, source, settings, varied, list(seeds), named, wish)
+        plan = plan.told(against, root, target)
     with claimed(directory):
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")
@@ -81,36 +97,47 @@ def compare(
 def _compare(plan: Plan, directory: Path, at_once: int, console: Console) -> Comparison:
     """What is left to do, then the results."""
     plans.write(plan, directory)
-    jobs = _jobs(plan, directory)
-    todo = [job for job in jobs.values() if not job.finished]
-    budgets = {job: load(job.experiment).budget for job in todo}
-    root = None if plan.data_root is None else Path(plan.data_root)
-    with Bars(console, budgets, len(jobs) - len(todo), quiet=console.quiet) as bars:
-        failed, stopped = carry_out(todo, at_once, lambda job: job.command(root), bars)
-    if stopped:
-        done = sum(job.finished for job in jobs.values())
-        again = f"go on with: horae compare --resume {shlex.quote(str(directory))}"
-        raise Stopped(f"stopped with {done} of {len(jobs)} runs finished; {again}")
-    results = gather(plan, jobs, failed, directory)
+    stage = _Stage(plan, directory, at_once, console)
+    known = decided(directory, plan)
+    tuned, chosen, tried = known, {}, 0
+    if plan.tuning:
+        trials = trial_jobs(plan, directory)
+        open_ = [job for (arm, _, _), job in trials.items() if arm not in known]
+        failed = stage.run(open_, "trials", len(trials) - len(open_), len(plan.arms) * len(plan.seeds))
+        tuned = decide(plan, trials, failed, known, directory)
+        chosen, tried = {name: table["chosen"] for name, table in tuned.items()}, len(trials)
+    runs = run_jobs(plan, directory, chosen)
+    barred = {job: why_none(tuned[arm]) for (arm, _), job in runs.items() if arm in tuned and chosen[arm] is None}
+    failed = stage.run([job for job in runs.values() if job not in barred], "runs", tried, len(barred))
+    results = gather(plan, runs, {**failed, **barred}, directory, tuned)
     write_results(directory, results)
     return Comparison(results, directory)
 
 
-def _jobs(plan: Plan, directory: Path) -> dict[tuple[str, int], Job]:
-    """Every arm and seed, those of one seed together, with the experiment written where it is not yet."""
-    jobs = {}
-    for seed in plan.seeds:
-        for arm in plan.arms:
-            file = directory / "experiments" / arm.directory / f"seed-{seed}.toml"
-            place = directory / "runs" / arm.directory / f"seed-{seed}"
-            log = directory / "logs" / f"{arm.directory}-seed-{seed}.txt"
-            if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(file, dumps(plan.experiment(arm, seed).table()))
-            jobs[arm.name, seed] = Job(arm.name, seed, file, place, log)
-    if not (directory / "base.toml").exists():
-        write_whole(directory / "base.toml", dumps(plan.base))
-    return jobs
+@dataclass(frozen=True)
+class _Stage:
+    """Carries out jobs, some at a time."""
+
+    plan: Plan
+    directory: Path
+    at_once: int
+    console: Console
+
+    def run(self, jobs: Sequence[Job], what: str, before: int, after: int) -> dict[Job, str]:
+        """The reasons of jobs that failed. before, after: runs that are done, and that are not begun in this stage.
+
+        Errors: Stopped.
+        """
+        todo = [job for job in jobs if not job.finished]
+        budgets = {job: load(job.experiment).budget for job in todo}
+        root = None if self.plan.data_root is None else Path(self.plan.data_root)
+        with Bars(self.console, budgets, len(jobs) - len(todo), quiet=self.console.quiet, what=what) as bars:
+            failed, stopped = carry_out(todo, self.at_once, lambda job: job.command(root), bars)
+        if stopped:
+            done, all_ = before + sum(job.finished for job in jobs), before + len(jobs) + after
+            again = f"go on with: horae compare --resume {shlex.quote(str(self.directory))}"
+            raise Stopped(f"stopped with {done} of {all_} runs finished; {again}")
+        return failed
 
 
 def _fresh(plan: Plan, out: str | Path | None) -> Path:
@@ -125,17 +152,3 @@ def _fresh(plan: Plan, out: str | Path | None) -> Path:
         remedy = f"go on with: horae compare --resume {directory}" if begun else "choose another --out"
         raise RunError(f"{directory} is not empty; {remedy}")
     return directory
-
-
-def _begun(
-    directory: Path,
-    source: Any,
-    changes: Mapping[str, Any],
-    vary: Mapping[str, Sequence[Any]],
-    seeds: list[int],
-) -> Plan:
-    """The plan of a directory, which must be what is asked for, as far as anything is."""
-    plan = plans.read(directory)
-    if source is not None or changes or vary or seeds:
-        plans.same(plan, source, changes, checked(vary) if vary else {}, seeds)
-    return plan

@@ -62,14 +62,16 @@ class Tail:
 class Bars:
     """What `carry_out` tells of its running jobs, drawn."""
 
-    def __init__(self, console: Console, budgets: Mapping[Job, Budget], finished: int, *, quiet: bool) -> None:
-        """budgets: of every job to come. finished: how many there are already."""
+    def __init__(
+        self, console: Console, budgets: Mapping[Job, Budget], finished: int, *, quiet: bool, what: str = "runs"
+    ) -> None:
+        """budgets: of every job to come. finished: how many there are already. what: they are called."""
         name = TextColumn("{task.description}", markup=False)  # [0, 90] is no style
         columns = (name, BarColumn(24), TextColumn("{task.percentage:>3.0f} %"))
         self._off = quiet or not console.is_terminal or not budgets
         self._progress = Progress(*columns, TimeRemainingColumn(), console=console, disable=self._off)
         self._budgets, self._tasks, self._finished = budgets, dict[Job, tuple[TaskID, Tail]](), finished
-        self._all, self._next = len(budgets) + finished, 0.0
+        self._all, self._next, self._what = len(budgets) + finished, 0.0, what
         self._total = self._progress.add_task("", total=self._all)
         self._width = max((len(_title(job)) for job in budgets), default=0)
 
@@ -101,7 +103,7 @@ class Bars:
         shares = {task: tail.share() for task, tail in self._tasks.values()}
         for task, share in shares.items():
             self._progress.update(task, completed=share)
-        words = f"{self._finished} of {self._all} runs".ljust(self._width)
+        words = f"{self._finished} of {self._all} {self._what}".ljust(self._width)
         self._progress.update(self._total, completed=self._finished + sum(shares.values()), description=words)
 
 

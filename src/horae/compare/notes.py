@@ -4,41 +4,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from horae.compare.logs import Log
 from horae.compare.plan import Plan
+from horae.compare.tuning import in_words
 
 Row = Mapping[str, Any]
-Places = Mapping[tuple[str, int], Path]
+Logs = Mapping[tuple[str, int], Log]
 INTERVALS = (
     "Intervals: 95 %, Student's t on the paired differences; each by itself, not corrected for looking at several."
 )
-_ENDS = ('{"event":"run"', '{"event":"end"')  # how the lines that are read here begin
+SPEEDUPS = (
+    "Speed-ups: what {against} needed over what the arm needed, seed by seed; geometric mean, 95 % interval by "
+    "Student's t on the logarithms. Between two scores accuracy rises in a straight line."
+)
 
 
-def notes(plan: Plan, rows: Sequence[Row], places: Places) -> list[str]:
+def notes(
+    plan: Plan, rows: Sequence[Row], logs: Logs, target: Row | None, tuned: Mapping[str, Row] | None = None
+) -> list[str]:
     """Sentences for the foot of every table."""
     done = [(row["arm"], row["seed"]) for row in rows if row["state"] == "finished"]
-    events = {run: _ends(places[run] / "events.jsonl") for run in done}
+    told = {run: logs[run] for run in done if run in logs}
     found = []
     if len(plan.arms) > 1:
-        found += [_pairing(plan, events), INTERVALS if len(plan.seeds) > 1 else "One seed: no intervals, no verdicts."]
-    found += [_budget(plan), *_early(events), *_reached(plan, rows), *_refused(rows), *_late(rows)]
+        found += [_pairing(plan, told), INTERVALS if len(plan.seeds) > 1 else "One seed: no intervals, no verdicts."]
+    found += [_budget(plan), *_tuned(plan, tuned or {}), *_reached(plan, rows, target)]
+    found += [SPEEDUPS.format(against=plan.against)] if target and len(plan.arms) > 1 else []
+    found += [*_early(told), *_refused(rows), *_late(rows)]
     versions = sorted({str(row["horae_version"]) for row in rows if row["horae_version"]})
     if len(versions) > 1:
         found.append(f"The runs were made by different versions of horae: {', '.join(versions)}.")
     return found
 
 
-def _pairing(plan: Plan, events: Mapping[tuple[str, int], Mapping[str, Any]]) -> str:
+def _pairing(plan: Plan, logs: Logs) -> str:
     """Whether arms of one seed share what they should, by what their logs say."""
     shared = {"clients": True, "first models": True}
     for seed in plan.seeds:
-        opened = [found.get("run", {}) for (_, other), found in events.items() if other == seed]
+        opened = [log.opened for (_, other), log in logs.items() if other == seed]
         shared["clients"] &= _alike(opened, "clients", "population")
         shared["first models"] &= _alike(opened, "model", "params")
-    varied = {key.split(".")[0] for key in plan.vary}
+    varied = {key.split(".")[0] for arm in plan.arms for key in _apart(arm.changes, plan)}
     shared |= {"devices": "devices" not in varied, "hours": "availability" not in varied}
     apart = [what for what, same in shared.items() if not same]
     together = [what for what, same in shared.items() if same]
@@ -59,22 +67,53 @@ def _budget(plan: Plan) -> str:
     return f"Budget of every run: {key} = {value:,}."
 
 
-def _early(events: Mapping[tuple[str, int], Mapping[str, Any]]) -> list[str]:
+def _apart(changes: Mapping[str, Any], plan: Plan) -> list[str]:
+    """The fields of an arm's that another arm has otherwise."""
+    return [key for key, value in changes.items() if any(arm.changes.get(key) != value for arm in plan.arms)]
+
+
+def _early(logs: Logs) -> list[str]:
     """Runs that ended before their budget was spent."""
-    reasons = {run: found.get("end", {}).get("reason", "budget spent") for run, found in events.items()}
+    reasons = {run: log.ended.get("reason", "budget spent") for run, log in logs.items()}
     return [f"{arm}, seed {seed}: {why}." for (arm, seed), why in reasons.items() if why != "budget spent"]
 
 
-def _reached(plan: Plan, rows: Sequence[Row]) -> list[str]:
-    """How many runs reached the target, where not all did."""
+def _reached(plan: Plan, rows: Sequence[Row], target: Row | None) -> list[str]:
+    """The target, and how many runs reached it where not all did."""
+    if target is None:
+        return ["No target accuracy: no arm's reaching of one is timed."]
+    said = f"Target: {100 * target['accuracy']:.1f} % mean accuracy, {target['why']}"
     counts = {}
     for arm in plan.arms:
         mine = [row for row in rows if row["arm"] == arm.name and row["state"] == "finished"]
         counts[arm.name] = (sum(row["time_to_accuracy_s"] is not None for row in mine), len(mine))
-    if not any(reached for reached, _ in counts.values()) or all(reached == n for reached, n in counts.values()):
+    if all(n == asked for n, asked in counts.values()):
+        return [f"{said}."]
+    words = "; ".join(f"{name} in {n} of {asked}" for name, (n, asked) in counts.items())
+    return [f"{said}; reached by {words}. Means and speed-ups are over the seeds that did."]
+
+
+def _tuned(plan: Plan, tuned: Mapping[str, Row]) -> list[str]:
+    """How the arms were tuned, what was chosen, and what it cost."""
+    if not plan.tuning or not tuned:
         return []
-    words = "; ".join(f"{name} in {reached} of {n}" for name, (reached, n) in counts.items())
-    return [f"The target accuracy was reached by {words}; times are means over those that did."]
+    sizes, n = plan.tuning.sizes(plan.arms), len(plan.trials[plan.against])
+    seeds = f"seed{'s' if len(plan.tuning.seeds) > 1 else ''} {', '.join(map(str, plan.tuning.seeds))}"
+    words = f"Tuned before: every arm tried {n} settings on {seeds}, which are not reported, and kept the best by mean"
+    found = [f"{words} accuracy at the end; ties go to the first."]
+    if plan.tuning.budget > n:
+        found[0] += f" {plan.tuning.budget} were asked for; the smallest grid has {n}."
+    if any(size > n for size in sizes.values()):
+        cut = ", ".join(f"{name} {size}" for name, size in sizes.items() if size > n)
+        found[0] += f" Larger grids ({cut}) were cut to {n} by lot, with the first of these seeds."
+    for name, table in tuned.items():
+        chosen = f"chose {in_words(table['chosen'])}" if table["chosen"] is not None else "chose nothing"
+        cost = table["cost"]
+        spent = f"{cost['participations']:,} participations, {cost['train_wall_s']:,.0f} s of real time"
+        failed = [(i, seed, why) for i, t in enumerate(table["trials"]) for seed, why in t["failed"].items()]
+        found.append(f"{name} {chosen}; its trials cost {spent}.")
+        found += [f"{name}, trial {i}, seed {seed} failed and could not be chosen: {why}." for i, seed, why in failed]
+    return found
 
 
 def _late(rows: Sequence[Row]) -> list[str]:
@@ -86,16 +125,6 @@ def _late(rows: Sequence[Row]) -> list[str]:
 def _refused(rows: Sequence[Row]) -> list[str]:
     found = [(row["arm"], row["seed"], row["updates_refused"]) for row in rows if row["updates_refused"]]
     return [f"{arm}, seed {seed}: {n:,} updates were not finite and were refused." for arm, seed, n in found]
-
-
-def _ends(log: Path) -> dict[str, Any]:
-    """The events `run` and `end` of a log, by kind; what cannot be read is not there."""
-    try:
-        with log.open(encoding="utf-8") as lines:
-            events = [json.loads(line) for line in lines if line.startswith(_ENDS)]
-    except (OSError, ValueError):
-        return {}
-    return {event["event"]: event for event in events}
 
 
 def _alike(opened: Sequence[Mapping[str, Any]], print_of: str, else_: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a handful of repetitions say: mean and spread, and the difference of two arms on the same seeds."""
+"""What a handful of repetitions say: mean and spread, and how far two arms are apart on the same seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BETTER, WORSE, UNCLEAR, IDENTICAL = "better", "worse", "not distinguishable", "identical"
+_LARGEST = math.log(1e300)
 _HALVINGS = 80  # of a quarter turn: far below what a float can tell apart
 
 
@@ -30,6 +31,22 @@ class Difference:
 
     n: int
     mean: float
+    low: float | None
+    high: float | None
+    identical: bool
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as large one arm's numbers are as another's, over n of the `of` seeds that both were run on.
+
+    mean: geometric; None if no seed has a ratio. low, high: its confidence interval, None for a single seed. identical:
+    not one seed differs.
+    """
+
+    n: int
+    of: int
+    mean: float | None
     low: float | None
     high: float | None
     identical: bool
@@ -67,6 +84,41 @@ def difference(ours: Sequence[float], theirs: Sequence[float], level: float = 0.
         return Difference(1, mean, None, None, identical)
     half = student_bound(level, len(steps) - 1) * deviation / math.sqrt(len(steps))
     return Difference(len(steps), mean, mean - half, mean + half, identical)
+
+
+def ratio(ours: Sequence[float | None], theirs: Sequence[float | None], level: float = 0.95) -> Ratio:
+    """The geometric mean of r = ours / theirs, seed by seed, and its confidence interval.
+
+    With d = ln ours - ln theirs and its mean m and interval [a, b] as in `difference`, they are e^m and [e^a, e^b]. A
+    seed on which either is None (never reached) or not positive has no ratio: n counts those that have one, `of` all.
+
+    >>> found = ratio([2.0, 8.0, None], [1.0, 1.0, 1.0])
+    >>> found.n, found.of, round(found.mean, 6)
+    (2, 3, 4.0)
+    """
+    pairs = [(mine, other) for mine, other in zip(ours, theirs, strict=True) if mine and other and min(mine, other) > 0]
+    found = difference([math.log(mine) for mine, _ in pairs], [math.log(other) for _, other in pairs], level)
+    if found is None:
+        return Ratio(0, len(ours), None, None, None, False)
+    mean, low, high = (None if end is None else _exp(end) for end in (found.mean, found.low, found.high))
+    return Ratio(found.n, len(ours), mean, low, high, found.identical)
+
+
+def ratio_verdict(found: Ratio) -> str | None:
+    """The ratio in a word, more being better; None where seeds are missing: the others say too little.
+
+    >>> ratio_verdict(Ratio(3, 3, 1.5, 1.2, 1.9, False)), ratio_verdict(Ratio(2, 3, 1.5, 1.2, 1.9, False))
+    ('better', None)
+    """
+    if found.n < found.of or found.mean is None:
+        return None
+    if found.low is None or found.high is None:
+        return UNCLEAR
+    if found.identical:
+        return IDENTICAL
+    if found.low <= 1 <= found.high:
+        return UNCLEAR
+    return BETTER if found.mean > 1 else WORSE
 
 
 def verdict(found: Difference | None, higher_is_better: bool) -> str:
@@ -110,6 +162,11 @@ def _within(angle: float, freedom: int) -> float:
         total += term
         term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
     return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
+
+
+def _exp(value: float) -> float | None:
+    """e^x; None where no float holds it."""
+    return math.exp(value) if value < _LARGEST else None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -74,6 +74,14 @@ def test_a_bar_for_each_running_job_and_one_for_all(tmp_path):
     assert "arm [1]" not in text
 
 
+def test_trials_are_called_so(tmp_path):
+    jobs, out, _ = bars(tmp_path, force_terminal=True)
+    screen = Console(file=out, width=80, force_terminal=True)
+    with Bars(screen, {jobs[0]: Budget(participations=10)}, 0, quiet=False, what="trials") as drawn:
+        drawn.look(jobs[:1])
+    assert "0 of 1 trials" in out.getvalue()
+
+
 def test_nothing_is_drawn_where_there_is_no_terminal(tmp_path):
     jobs, out, drawn = bars(tmp_path, force_terminal=False)
     with drawn:

@@ -7,26 +7,12 @@ import signal
 import sys
 
 import pytest
+from scripted_runs import VARY, Runs, arm, patched
 
 from horae.compare import compare
 from horae.compare.processes import Job
 from horae.errors import ConfigError, RunError, Stopped
 from horae.files import claimed
-
-VARY = {"clustering": ["single", "auxo"]}
-ACCURACY = {("single", 0): 0.5, ("single", 1): 0.6, ("single", 2): 0.7}
-ACCURACY |= {("auxo", 0): 0.75, ("auxo", 1): 0.8, ("auxo", 2): 0.95}  # 0.25, 0.2, 0.25 above
-RUN = """
-import json, pathlib, sys
-place, numbers, opening = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
-place.mkdir(parents=True)
-(place / "experiment.toml").write_text("")
-events = [{"event": "run", **opening}, {"event": "score", "at_s": 0.0, "accuracy": 0.1}]
-events += [{"event": "score", "at_s": 60.0, "accuracy": numbers["accuracy"]}]
-events += [{"event": "end", "reason": opening["reason"]}]
-(place / "events.jsonl").write_text("".join(json.dumps(e, separators=(",", ":")) + "\\n" for e in events))
-(place / "summary.json").write_text(json.dumps(numbers))
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -35,37 +21,9 @@ def no_page(monkeypatch):
     monkeypatch.setattr("horae.report.comparison.page.comparison_page", lambda results, directory: "")
 
 
-class Runs:
-    """Stands for the runs: scripts that leave these numbers. failing: those that say why not."""
-
-    def __init__(self, failing=(), world=lambda arm, seed: {"clients": f"c{seed}", "model": f"m{seed}"}, **numbers):
-        self.failing, self.begun, self.world, self.numbers = dict(failing), [], world, numbers
-        self.reason = "budget spent"
-
-    def command(self, job, data_root):
-        run = (job.arm, job.seed)
-        self.begun.append(run)
-        if run in self.failing:
-            return [sys.executable, "-c", f"import sys; sys.exit({self.failing[run]!r})"]
-        accuracy = ACCURACY[run]
-        numbers = {"accuracy": accuracy, "accuracy_worst10": accuracy / 2, "cohorts": 1, "simulated_s": 60.0}
-        numbers |= {"time_to_accuracy_s": None, "horae_version": "1", **self.numbers}
-        opening = {"world": self.world(*run), "reason": self.reason}
-        return [sys.executable, "-c", RUN, str(job.directory), json.dumps(numbers), json.dumps(opening)]
-
-
 @pytest.fixture
 def runs(monkeypatch):
     return patched(monkeypatch, Runs())
-
-
-def patched(monkeypatch, stand_in):
-    monkeypatch.setattr(Job, "command", lambda job, data_root: stand_in.command(job, data_root))
-    return stand_in
-
-
-def arm(results, name):
-    return next(arm for arm in results["arms"] if arm["name"] == name)
 
 
 def test_every_arm_meets_every_seed_and_is_compared_by_pairs(runs, tmp_path):
@@ -80,7 +38,26 @@ def test_every_arm_meets_every_seed_and_is_compared_by_pairs(runs, tmp_path):
     assert (found["n"], found["verdict"]) == (3, "better")
     assert (found["mean"], found["low"], found["high"]) == pytest.approx((0.23333, 0.16162, 0.30504), abs=1e-5)
     assert auxo["difference"]["cohorts"]["verdict"] == "identical"
-    assert auxo["difference"]["time_to_accuracy_s"] is None
+    # the target is 0.5, the least of single's best; accuracy rises from 0.1 in a straight line over 60 s, 80
+    # participations and 1000 bytes: single needs 60 * 0.4 / (0.4, 0.5, 0.6), auxo 60 * 0.4 / (0.65, 0.7, 0.85)
+    assert done.results["target"] == {"accuracy": 0.5, "why": "the best that every seed of single reached"}
+    ran = {(run["arm"], run["seed"]): run for run in done.results["runs"]}
+    assert ran["single", 1]["time_to_accuracy_s"] == pytest.approx(48.0)
+    assert ran["single", 1]["participations_to_accuracy"] == pytest.approx(64.0)
+    assert ran["single", 1]["bytes_to_accuracy"] == pytest.approx(800.0)
+    # speed-ups 0.65 / 0.4, 0.7 / 0.5, 0.85 / 0.6: logarithms 0.4855, 0.3365, 0.3483, mean 0.3901, deviation 0.0828,
+    # half of the interval 4.3027 * 0.0828 / sqrt(3) = 0.2058: e^0.3901 = 1.477, [1.202, 1.815]
+    for key in ("time_to_accuracy_s", "participations_to_accuracy", "bytes_to_accuracy"):
+        found = auxo["speedup"][key]
+        assert (found["n"], found["of"], found["verdict"]) == (3, 3, "better")
+        assert (found["mean"], found["low"], found["high"]) == pytest.approx((1.477, 1.202, 1.815), abs=2e-3)
+    assert single["speedup"] == {}
+    costs = {key: auxo["fields"][key]["mean"] for key in ("extra_compute", "downloads", "uploads", "extra_flops")}
+    # a model is 4 * 5 bytes: 600 / 200 models down a participation, 200 / 200 up
+    assert costs == {"extra_compute": 0.25, "downloads": 3.0, "uploads": 1.0, "extra_flops": 250.0}
+    assert auxo["fields"]["extra_participations"]["mean"] == 4
+    assert auxo["ledger"]["losses"]["nbytes_down"] == 400
+    assert single["fields"]["extra_compute"]["mean"] == 0
     assert done.results["notes"][0] == "Arms of one seed share clients, devices, hours and first models."
     assert "Budget of every run: participations = 6,000." in done.results["notes"]
 
@@ -92,7 +69,7 @@ def test_everything_it_leaves_lies_in_its_directory(runs, tmp_path, monkeypatch)
     assert done.directory.name.startswith("digits-rotated-")
     files = {str(file.relative_to(done.directory)) for file in done.directory.rglob("*") if file.is_file()}
     assert {"comparison.json", "base.toml", "experiments/auxo/seed-1.toml", "logs/single-seed-0.txt"} <= files
-    assert {f"results.{kind}" for kind in ("json", "csv", "md", "tex", "html")} <= files
+    assert {f"results{kind}" for kind in (".json", ".csv", "-arms.csv", ".md", ".tex", ".html")} <= files
     assert json.loads((done.directory / "results.json").read_text()) == done.results
     text = (done.directory / "experiments" / "auxo" / "seed-1.toml").read_text()
     assert "seed = 1\n" in text
@@ -198,6 +175,8 @@ def test_a_directory_that_holds_something_is_refused_and_untouched(runs, tmp_pat
         ({"vary": {}}, "--vary should say what differs between the arms"),
         ({"vary": {"clustering": "auxo"}}, "--vary clustering should be a list of values, got 'auxo'"),
         ({"seeds": []}, "--seeds should be one seed at least"),
+        ({"target": 90}, "--target should be in (0, 1], a share of the samples, got 90; 90 % is 0.9"),
+        ({"target": 0.0}, "--target should be in (0, 1]"),
         ({"jobs": 0}, "--jobs should be >= 1, got 0"),
         ({"vary": {"clustering": ["auxoo"]}}, "arm auxoo: clustering.name: there is no 'auxoo'"),
         ({"against": "oracle"}, "--against: there is no arm 'oracle'"),
@@ -210,60 +189,6 @@ def test_mistakes_are_refused_before_anything_is_written(options, message, runs,
     assert str(error.value).startswith(message)
     assert list(tmp_path.iterdir()) == []
     assert runs.begun == []
-
-
-def notes(monkeypatch, tmp_path, stand_in, **options):
-    patched(monkeypatch, stand_in)
-    done = compare(**{"vary": VARY, "seeds": [0, 1], "out": tmp_path / "out", **options})
-    return done.results["notes"], done.results
-
-
-def test_arms_that_share_no_clients_are_called_so(monkeypatch, tmp_path):
-    stand_in = Runs(world=lambda arm, seed: {"clients": f"{arm}{seed}", "model": "m"})
-    found, _ = notes(monkeypatch, tmp_path, stand_in)
-    assert found[0] == "Clients differ between the arms: paired by seed only."
-
-
-def test_arms_with_another_first_model_are_called_so(monkeypatch, tmp_path):
-    found, _ = notes(monkeypatch, tmp_path, Runs(world=lambda arm, seed: {"clients": "c", "model": arm}))
-    assert found[0] == "First models differ between the arms; those of one seed share clients, devices and hours."
-
-
-def test_logs_without_fingerprints_are_compared_by_their_facts(monkeypatch, tmp_path):
-    found, _ = notes(monkeypatch, tmp_path, Runs(world=lambda arm, seed: {}))
-    assert found[0] == "Arms of one seed share clients, devices, hours and first models."
-
-
-def test_what_is_out_of_the_ordinary_is_told(monkeypatch, tmp_path):
-    stand_in = Runs(updates_refused=3)
-    stand_in.reason = "nobody came for 7 days"
-    found, _ = notes(monkeypatch, tmp_path, stand_in, seeds=[0])
-    assert "One seed: no intervals, no verdicts." in found
-    assert "single, seed 0: nobody came for 7 days." in found
-    assert "auxo, seed 0: 3 updates were not finite and were refused." in found
-
-
-def test_a_varied_budget_is_told(monkeypatch, tmp_path):
-    monkeypatch.setitem(ACCURACY, ("participations=60", 0), 0.5)
-    monkeypatch.setitem(ACCURACY, ("participations=90", 0), 0.6)
-    found, _ = notes(monkeypatch, tmp_path, Runs(), vary={"budget.participations": [60, 90]}, seeds=[0])
-    assert "The budget is varied: the arms did not have the same means." in found
-
-
-def test_seeds_that_never_reached_the_target_take_the_verdict_away(monkeypatch, tmp_path):
-    class Some(Runs):
-        def command(self, job, data_root):
-            reached = None if (job.arm, job.seed) == ("single", 2) else 50.0 - (job.arm == "auxo") * (20 + job.seed)
-            self.numbers = {"time_to_accuracy_s": reached}
-            return super().command(job, data_root)
-
-    found, results = notes(monkeypatch, tmp_path, Some(), seeds=[0, 1, 2])
-    times = arm(results, "auxo")["difference"]["time_to_accuracy_s"]
-    assert (times["n"], times["mean"], times["verdict"]) == (2, -20.5, None)
-    assert arm(results, "single")["fields"]["time_to_accuracy_s"]["n"] == 2
-    assert any(
-        words.startswith("The target accuracy was reached by single in 2 of 3; auxo in 3 of 3") for words in found
-    )
 
 
 def test_the_place_of_the_data_is_remembered(monkeypatch, tmp_path):

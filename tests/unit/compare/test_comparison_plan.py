@@ -14,7 +14,7 @@ TWO = {"clustering.name": ["single", "auxo"]}
 
 
 def make(vary=TWO, settings=None, seeds=(0, 1), source=None, against=None):
-    return plans.make(source, settings or {}, dict(vary), list(seeds), against)
+    return plans.make(source, settings or {}, dict(vary), list(seeds), (), plans.Wish(against))
 
 
 def test_every_run_is_the_base_with_its_own_values_and_seed():

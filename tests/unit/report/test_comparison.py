@@ -4,72 +4,12 @@ import csv
 import doctest
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
+from comparisons import EVIL, Page, results
 
-from horae.compare import plan as plans
-from horae.compare.processes import Job
-from horae.compare.results import gather
 from horae.report.comparison import fields, tables, words, write_results
 from horae.report.comparison.page import comparison_page
-
-EVIL = "<script>alert('x') & $x^2$ 50%_"
-
-
-class Page(HTMLParser):
-    """Keeps the text, the tags and the attributes, and counts what is open."""
-
-    def __init__(self, source):
-        super().__init__()
-        self.open, self.said, self.tags, self.attributes = [], [], set(), []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-        assert not self.tags & {"script", "link", "img", "iframe", "object"}
-        assert not re.search(r"https?:|@import|url\((?!#)", source)
-        ids = [value for name, value in self.attributes if name == "id"]
-        assert len(ids) == len(set(ids))
-        self.text = " ".join(" ".join(self.said).replace("\xa0", " ").split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes += attrs
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.attributes += attrs
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
-
-    def handle_data(self, data):
-        self.said.append(data)
-
-
-def results(tmp_path, accuracies, against=None, key="name", **numbers):
-    """A comparison of runs with these accuracies, by arm: a list over seeds; None: it failed."""
-    seeds = list(range(len(next(iter(accuracies.values())))))
-    plan = plans.make(None, {}, {key: list(accuracies)}, seeds, against)
-    jobs, failed = {}, {}
-    for arm, values in zip(plan.arms, accuracies.values(), strict=True):
-        for seed, accuracy in enumerate(values):
-            place = tmp_path / "runs" / arm.directory / f"seed-{seed}"
-            job = jobs[arm.name, seed] = Job(arm.name, seed, tmp_path / "x", place, tmp_path / "y")
-            if accuracy is None:
-                failed[job] = f"no luck: {EVIL}"
-                continue
-            place.mkdir(parents=True)
-            table = {"accuracy": accuracy, "accuracy_worst10": accuracy - 0.2, "cohorts": 2, "simulated_s": 3 * 3600.0}
-            table |= {"bytes_up": 1_500_000, "bytes_down": 2_500_000, "horae_version": "1", **numbers}
-            (place / "summary.json").write_text(json.dumps(table))
-            scores = [(0.0, 0.1), (5000.0 + 100 * seed, accuracy / 2), (10_800.0, accuracy)]
-            events = [{"event": "run"}, *({"event": "score", "at_s": at, "accuracy": value} for at, value in scores)]
-            lines = (json.dumps(event, separators=(",", ":")) + "\n" for event in events)
-            (place / "events.jsonl").write_text("".join(lines))
-    plans.write(plan, tmp_path)
-    return gather(plan, jobs, failed, tmp_path)
 
 
 @pytest.mark.parametrize("module", [fields, tables])
@@ -158,9 +98,9 @@ def test_csv_has_a_row_for_each_run(tmp_path):
 def test_markdown_is_a_table_and_what_to_know(tmp_path):
     text = tables.markdown(results(tmp_path, {"a|b": [0.5, None], "c": [0.6, 0.7]}, against="name=c"))
     head, rule, first, second, *rest = text.splitlines()
-    assert head.count("|") == rule.count("|") == second.count("|") == 13
+    assert head.count("|") == rule.count("|") == second.count("|") == 15
     assert first.startswith(
-        '| name="a\\|b" | 1 of 2 | 50.0 | −10.0 | one seed | 30.0 | −10.0 | one seed | 2.0 | 3.0 h |'
+        '| name="a\\|b" | 1 of 2 | 50.0 | −10.0 | one seed | 30.0 | −10.0 | one seed | – | – | 2.0 | 3.0 h |'
     )
     assert second.startswith("| name=c | 2 | 65.0 ± 7.1 | – | – | 45.0 ± 7.1 |")
     assert "Differences are to name=c, percentages by points." in rest
@@ -171,16 +111,19 @@ def test_markdown_is_a_table_and_what_to_know(tmp_path):
 def test_latex_is_escaped_and_balanced(tmp_path):
     text = tables.latex(results(tmp_path, {EVIL: [0.5, 0.6], "é_ю": [0.6, None]}))
     lines = [line for line in text.splitlines() if not line.startswith("%")]
-    assert lines[0].startswith(r"\begin{tabular}{lrrrlrrlrrrr}")
+    assert lines[0].startswith(r"\begin{tabular}{lrrrlrrlrrrrrr}")
     assert [lines[i] for i in (1, 3, -2, -1)] == [r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}"]
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3  # accuracy, the target, costs
     rows = [line for line in lines if line.endswith(r" \\")]
-    assert len(rows) == 3
-    assert all(len(re.findall(r"(?<!\\)&", row)) == 11 for row in rows)
+    assert [len(re.findall(r"(?<!\\)&", row)) for row in rows] == [13] * 3 + [10] * 3 + [4] * 3
+    assert rows[4].endswith(r"& -- & -- \\")
+    # 0.5 is reached after 10,800 s, and by name=é_ю after 5,000 + 5,800 * 0.2 / 0.3 = 8,867 s: 1.218 times faster
+    assert r"1.22$\times$" in rows[5]
     evil = r"\textless{}script\textgreater{}alert('x') \& \$x\textasciicircum{}2\$ 50\%\_"
     assert f"name={{''}}{evil}{{''}}" in rows[1]
     assert "name=é\\_?" in rows[2]
     assert r"55.0 $\pm$ 7.1" in rows[1]
-    bare = re.sub(r"\\[a-z]+\{\}|\\[&%$#_{}]|\$\\pm\$|\$-\$", "", "".join(rows))
+    bare = re.sub(r"\\[a-z]+\{\}|\\[&%$#_{}]|\$\\(pm|times)\$|\$-\$", "", "".join(rows))
     assert not re.search(r"[%$#_^~<>|]", bare)
     assert text.isascii() or "é" in text
 
@@ -194,7 +137,12 @@ def test_the_page_shows_everything_and_stays_at_home(tmp_path):
     assert "□ name=b 3 70.3 ± 10.0 +10.3 [+8.9, +11.8] better" in page.text
     assert f'failed: name="{EVIL}", seed 1: no luck: {EVIL}' in page.text
     assert "horae compare base.toml --vary" in page.text
-    assert page.attributes.count(("role", "img")) == 6  # three charts, each for two widths
+    assert page.attributes.count(("role", "img")) == 12  # three charts and three of speed-ups, each for two widths
+    # a needs 10,800 s on the first seed for 0.5; on the others it is there earlier, between the last two scores
+    assert "To the target, 50.0 % mean accuracy (the best that every seed of name=a reached)" in page.text
+    assert f'name="{EVIL}" 1 of 2' in page.text
+    assert "1 of 2 seeds" in page.text
+    assert "What the methods cost" not in page.text  # these logs have no ledger
     assert comparison_page(found, tmp_path) == source
     assert json.loads((tmp_path / "results.json").read_text()) == found
 

@@ -41,11 +41,18 @@ FIELDS = {
         Field("cohorts", "cohorts", 0),
         Field("adjusted_rand_index", "adjusted Rand index", 1, 2),
         Field("time_to_accuracy_s", "time to target", -1, 1, _TIMES),
+        Field("participations_to_accuracy", "participations to target", -1, 0),
+        Field("bytes_to_accuracy", "bytes to target", -1, 1, _BYTES),
         Field("simulated_s", "simulated time", -1, 1, _TIMES),
         Field("participations", "participations", 0, 0),
         Field("bytes_up", "sent by clients", -1, 1, _BYTES),
         Field("bytes_down", "sent to clients", -1, 1, _BYTES),
         Field("flops", "work on clients", -1, 1, _FLOPS),
+        Field("extra_compute", "extra compute, %", -1, 1, _PERCENT),
+        Field("extra_flops", "extra work", -1, 1, _FLOPS),
+        Field("downloads", "models down", -1, 2),
+        Field("uploads", "models up", -1, 2),
+        Field("extra_participations", "extra participations", -1, 0),
         Field("train_wall_s", "real time of training", 0, 1, _TIMES),
     )
 }
@@ -96,6 +103,31 @@ def verdict(found: Table | None) -> str:
     return found["verdict"] or NONE
 
 
+def speedup(found: Table | None) -> str:
+    """How many times faster than the reference, with its interval, if there is one.
+
+    >>> speedup({"n": 3, "of": 3, "mean": 1.824, "low": 1.2, "high": 2.77, "verdict": "better"})
+    '1.82× [1.20, 2.77]'
+    >>> speedup({"n": 1, "of": 1, "mean": 0.5, "low": None, "high": None, "verdict": "not distinguishable"})
+    '0.50×'
+    """
+    if not found or found["mean"] is None:
+        return NONE
+    mean, low, high = (None if found[k] is None else _times(found[k]) for k in ("mean", "low", "high"))
+    if low is None or high is None or low == high:
+        return f"{mean}×"
+    return f"{mean}× [{low}, {high}]"
+
+
+def speedup_verdict(found: Table | None) -> str:
+    """The verdict in words, or on how many seeds both arms reached the target."""
+    if not found:
+        return NONE
+    if found["n"] < found["of"]:
+        return f"{found['n']} of {found['of']} seeds"
+    return verdict(found)
+
+
 def one(field: Field, value: float | None) -> str:
     """A single value.
 
@@ -111,6 +143,15 @@ def _unit(field: Field, size: float) -> tuple[float, str]:
 
 def _number(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}".replace("-", "−") if math.isfinite(value) else NONE
+
+
+def _times(value: float) -> str:
+    """A ratio to three digits or two decimals; one so far from 1 that it says nothing in powers of ten.
+
+    >>> _times(0.014), _times(12.345), _times(1e9)
+    ('0.01', '12.35', '1e+09')
+    """
+    return f"{value:.2f}" if 0.01 <= value < 10_000 else f"{value:.0e}"
 
 
 def _signed(value: float, digits: int) -> str:

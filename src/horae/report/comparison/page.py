@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from horae.report.comparison import figures, tables, words
-from horae.report.comparison.fields import Table
+from horae.report.comparison import figures, speedups, tables, words
+from horae.report.comparison.fields import FIELDS, Table
 from horae.report.page import beside, details, figure, page, paragraph, section
 from horae.report.reading import Doubles
 from horae.report.tables import plural, table, text
 
 _SCORE = '{"event":"score"'  # how such a line of events.jsonl begins
-TOLD = ("cohorts", "adjusted_rand_index", "time_to_accuracy_s", "simulated_s", "bytes_up", "bytes_down")
+TOLD = (
+    "accuracy_best10", "accuracy_variance", "cohorts", "adjusted_rand_index", "simulated_s", "bytes_up", "bytes_down",
+)  # fmt: skip
 LISTED = ("accuracy", "accuracy_worst10", "cohorts", "simulated_s", "train_wall_s")
 
 
@@ -30,6 +32,9 @@ def comparison_page(results: Table, directory: Path) -> str:
         ),
         section("Accuracy over time", _over_time(results, directory, drawn)),
         section("Seed by seed", *_differences(results, drawn)),
+        section("To the target", *_race(results, drawn)),
+        section("What the methods cost", *_costs(results, drawn)),
+        section("How the arms were tuned", *_tuned(results)),
         section("Every number", *_everything(results)),
         _again(results, directory),
     ]
@@ -93,6 +98,35 @@ def _differences(results: Table, drawn: Mapping[str, figures.Style]) -> list[str
     lead = f"Each seed against {results['against']} on the same seed. A mark is a seed, the upright stroke their mean,"
     lead += " the bar its 95 % interval: where it crosses the line at zero, the arms are not distinguishable."
     return [paragraph(text(lead + _left_out(results, drawn)), "soft"), beside(*pictures)]
+
+
+def _race(results: Table, drawn: Mapping[str, figures.Style]) -> list[str]:
+    """Time, participations and bytes to the target, and how many times faster than the reference."""
+    if not results["target"]:
+        return []
+    grids = [tables.timed(results, key) for key in tables.TIMED]
+    shown = [table(head, _signed(rows, drawn), head[2].capitalize()) for head, rows in grids]
+    pictures = [
+        figure(speedups.speedups(results, key, drawn), FIELDS[key].title.capitalize() + ".")
+        for key in tables.TIMED
+        if speedups.told(results, key, drawn)
+    ]
+    lead = f"{words.target(results)}. A mark is the geometric mean over seeds, the bar its 95 % interval: where it"
+    lead += f" crosses 1, the arms are not distinguishable.{_left_out(results, drawn)}"
+    return [paragraph(text(lead), "soft"), *([beside(*pictures)] if pictures else []), *shown]
+
+
+def _costs(results: Table, drawn: Mapping[str, figures.Style]) -> list[str]:
+    """The columns of Auxo's Table 1, measured, and the ledgers."""
+    if not any(arm["ledger"] for arm in results["arms"]):
+        return []
+    head, rows = tables.described(results, tables.COSTS)
+    whole = table(*tables.ledgers(results), "By purpose, means over seeds")
+    return [table(head, _signed(rows, drawn), words.COSTS), details("The ledgers, by purpose", whole)]
+
+
+def _tuned(results: Table) -> list[str]:
+    return [table(*tables.tuned(results), words.tuned(results))] if results["tuning"] else []
 
 
 def _left_out(results: Table, drawn: Mapping[str, figures.Style]) -> str:

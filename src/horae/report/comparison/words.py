@@ -6,6 +6,11 @@ from horae.pure.paired import BETTER, IDENTICAL, WORSE
 from horae.report.comparison.fields import FIELDS, Table, spread
 from horae.report.tables import NONE, plural, points, signed
 
+COSTS = (
+    "Costs: FLOPs beside training as a share of training's, models moved per participation, and clients asked for "
+    "something else than training"
+)
+
 
 def headline(results: Table) -> str:
     """The comparison in one sentence, whichever way it went."""
@@ -37,6 +42,28 @@ def seeds(arm: Table, results: Table) -> str:
     """How many of the seeds an arm has finished."""
     asked = len(results["seeds"])
     return str(asked) if arm["finished"] == asked else f"{arm['finished']} of {asked}"
+
+
+def reached(arm: Table, key: str) -> str:
+    """On how many of the finished seeds an arm reached the target."""
+    found = arm["fields"][key]
+    n = found["n"] if found else 0
+    return str(n) if n == arm["finished"] else f"{n} of {arm['finished']}"
+
+
+def target(results: Table) -> str:
+    """What the table of speed-ups is about."""
+    found = results["target"]
+    share = f"{100 * found['accuracy']:.1f} % mean accuracy ({found['why']})"
+    return f"To the target, {share}; speed-ups are over {results['against']}"
+
+
+def tuned(results: Table) -> str:
+    """What the table of trials is about."""
+    tuning = results["tuning"]
+    seeds = "seed " if len(tuning["seeds"]) == 1 else "seeds "
+    seeds += ", ".join(map(str, tuning["seeds"]))
+    return f"Tuned before: {tuning['trials']} settings for every arm, on {seeds}, which are not reported"
 
 
 def failures(results: Table) -> list[str]:

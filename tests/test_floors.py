@@ -8,7 +8,17 @@ import horae
 SOURCE = Path(horae.__file__).parent
 FLOORS = [
     {"types", "pure", "errors", "settings", "files"},
-    {"training", "population", "aggregation", "algorithms", "selectors", "clustering", "pruning", "alignment", "channels"},
+    {
+        "training",
+        "population",
+        "aggregation",
+        "algorithms",
+        "selectors",
+        "clustering",
+        "pruning",
+        "alignment",
+        "channels",
+    },
     {"engines", "data_planes"},
     {"cohorts", "federate", "ledger", "observers", "checkpoint"},
     {"experiment", "families", "checks"},

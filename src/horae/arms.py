@@ -190,11 +190,11 @@ def _harm(world: World, seed: int) -> dict[str, Any]:
 
 
 def _privacy(experiment: Experiment, visits: int | None = None) -> dict[str, Any]:
-    """What the channels that add noise promise, and, at the end, what the client that took part most often has spent
-    of it; nothing where there is no such channel.
+    """What the parts that add noise promise, and, at the end, what the client that took part most often has spent of
+    it; nothing where there is no such part.
     """
-    metered = [channel for channel in experiment.parts["channels"] if isinstance(channel, Metered)]
-    told = [channel.spent(channel.visits if visits is None else visits) for channel in metered]
+    metered = [part for part in experiment.noisy if isinstance(part, Metered)]
+    told = [part.spent(part.visits if visits is None else visits) for part in metered]
     return {"privacy": told} if told else {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from horae.errors import ConfigError, one_line, require
 from horae.federate import Budget
 from horae.population import Population
 from horae.training import Training
-from horae.types import Channel, Ints, Metered
+from horae.types import Ints, Keeping, Levelling, Metered, Weighing
 
 AGES_S = 1e10  # three hundred years: the longest that anything may last
 CELLS = 2**30  # places for samples in one round's batches: 12 bytes each
@@ -53,9 +53,21 @@ def check_people(people: Population, used: Any, baseline: str, participants: int
             _check_groups(people.labels, which, participants)
 
 
-def check_visits(channels: Sequence[Channel], budget: Budget, clients: int) -> None:
+def check_aggregation(parts: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Refuse a rule that would make nothing of the algorithm: its weights are passed over, or sent without noise."""
+    algorithm, rule, remedy = parts["algorithm"], parts["aggregation"], "use the mean, or another algorithm"
+    level = isinstance(rule, Levelling) and rule.levels
+    if level and isinstance(algorithm, Weighing):
+        should = f"be one that weighs clients by their {algorithm.weighs_by} for {names['algorithm']}"
+        require(False, "aggregation", should, names["aggregation"], remedy)
+    if isinstance(rule, Metered) and isinstance(algorithm, Keeping) and algorithm.vectors[1]:
+        should = f"be another than one that adds noise for {names['algorithm']}, whose second vector has none"
+        require(False, "aggregation", should, names["aggregation"], remedy)
+
+
+def check_visits(parts: Sequence[object], budget: Budget, clients: int) -> None:
     """Refuse a budget of more participations than the clients have left to give."""
-    for most in (channel.visits for channel in channels if isinstance(channel, Metered) and channel.visits):
+    for most in (part.visits for part in parts if isinstance(part, Metered) and part.visits):
         should = f"be >= {-(-budget.participations // clients)}, budget.participations shared by {clients} clients"
         require(
             most * clients >= budget.participations, "channels.visits", should, most, "raise it, or lower the budget"

@@ -18,6 +18,7 @@ from horae import clustering
 from horae.checks import (
     AGES_S,
     affordable,
+    check_aggregation,
     check_batches,
     check_budget,
     check_name,
@@ -33,7 +34,7 @@ from horae.population import Population
 from horae.population.harm import Harm, poison
 from horae.settings import changed, convert
 from horae.training import MetricName, Samples, Trainer, Training, check_module, initial
-from horae.types import Plan
+from horae.types import Lockstep, Plan
 
 __all__ = [
     "DEFAULTS",
@@ -149,15 +150,22 @@ class Experiment:
         require(0 < share < 1, "participants_later_from", "be in (0, 1), a share of the budget", share)
         known = ("none", *clustering.CLUSTERING)
         require(self.baseline in known, "baseline", f"be one of {', '.join(known)}", self.baseline)
-        alone = self.cohorts_from and self.clustered in ("single", "oracle")
+        own = isinstance(self.parts.get("clustering"), Lockstep) or self.clustered in ("single", "oracle")
+        alone = self.cohorts_from and own  # what a server with shared rounds knows of clients is not in that tree
         require(not alone, "clustering.from", "go with a clustering that learns, such as auxo", self.clustered)
         check_budget(self.budget)
         check_pace(self.engine)
+        check_aggregation(self.parts, self.names())
 
     @property
     def clustered(self) -> str:
         """The clustering's name."""
         return self.names()["clustering"]
+
+    @property
+    def noisy(self) -> tuple[Any, ...]:
+        """The parts that may add noise to updates: the channels, then the aggregation."""
+        return (*self.parts["channels"], self.parts["aggregation"])
 
     def names(self) -> dict[str, str]:
         """Family to member, channels aside."""
@@ -232,7 +240,7 @@ class Experiment:
         most = max(self.participants, self.participants_later)
         check_people(people, self.parts["clustering"], self.baseline, self.participants)
         require(most <= people.clients, "participants_later", f"be <= {people.clients} clients", most)
-        check_visits(self.parts["channels"], self.budget, people.clients)
+        check_visits(self.noisy, self.budget, people.clients)
         check_batches(self.training, people.train.most, most)
         if module is None:
             with affordable("model", "make it smaller"):

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
-from horae import aggregation, algorithms, alignment, channels, clustering, data_planes, population, pruning, selectors, types
+from horae import (
+    aggregation,
+    algorithms,
+    alignment,
+    channels,
+    clustering,
+    data_planes,
+    population,
+    pruning,
+    selectors,
+    types,
+)
 from horae.engines.costs import COSTS
 from horae.errors import ConfigError, HoraeError, brief, did_you_mean, one_line, require
 from horae.settings import convert, imported

@@ -21,6 +21,7 @@ from horae.types import (
     Bools,
     Cohort,
     CohortTree,
+    Correction,
     Doubles,
     Engine,
     Feedback,
@@ -38,6 +39,7 @@ from horae.types import (
     Recorder,
     Round,
     Split,
+    Tethering,
     Verdict,
 )
 
@@ -158,7 +160,7 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
         # 4. Aggregate: one server step along the weighted mean of the updates.
         cohort = aggregate(plan, tree[path], outcome)
         # 5. Feed back: what this round taught about who belongs here goes to the clients, not to a table.
-        memory, feedback = plan.clustering.learn(cohort.clustering, outcome, tree)
+        memory, feedback = plan.clustering.learn(cohort.clustering, outcome.unbent, tree)
         engine.tell(feedback)
         tree = tree.put(replace(cohort, clustering=memory))
         # 6. Reshape: split a cohort that holds discernible groups large enough to train alone.
@@ -214,7 +216,7 @@ def invitation(
         deadline_s=plan.deadline_s,
         claims=claims[rows],
         exploring=exploring[rows],
-        correction=plan.algorithm.correction(cohort.algorithm),
+        correction=correction(plan, tree, cohort),
         submodel=plan.pruning.plan(cohort.pruning, path, cohort.round),
         lr_scale=min(1.0, quorum / plan.participants) if plan.linear_lr else 1.0,
         carry=carry,
@@ -223,10 +225,24 @@ def invitation(
     )
 
 
+def correction(plan: Plan, tree: CohortTree, cohort: Cohort) -> Correction:
+    """What bends local training: the algorithm's, and λ (w - ω) where the clustering holds its cohorts at a model ω.
+
+    With w0 the round's first model, λ (w - ω) = λ (w - w0) + λ (w0 - ω).
+    """
+    bent = plan.algorithm.correction(cohort.algorithm)
+    held = plan.clustering.tether(tree) if isinstance(plan.clustering, Tethering) else None
+    if held is None:
+        return bent
+    strength, model = held
+    drift = np.float32(strength) * (cohort.params - model)
+    return replace(bent, prox=bent.prox + strength, drift=drift if bent.drift is None else bent.drift + drift)
+
+
 def pick(plan: Plan, cohort: Cohort, members: Ints, n: int, engine: Engine) -> Ints:
     """The selector's choice, with what else it wants to know."""
     selector, rng = plan.selector, stream(plan.seed, "select", cohort.round, *cohort.path)
-    given = (cohort.selector, members, n, engine.now_s, rng)
+    given = (cohort.selector, members, n, engine.opens_s, rng)
     if isinstance(selector, Forecasting):
         return selector.pick_staying(*given, engine.stays)
     if isinstance(selector, LossReading):

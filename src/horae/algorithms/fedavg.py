@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from horae.errors import require
+from horae.algorithms.common import by_samples, check_lr
 from horae.types import Correction, Doubles, Floats, Outcome
 
 
@@ -24,7 +24,7 @@ class FedAvg:
     lr: float = 1.0
 
     def __post_init__(self) -> None:
-        require(0 < self.lr <= 1000, "algorithm.lr", "be > 0 and <= 1000", self.lr)
+        check_lr(self.lr)
 
     def init(self, params: Floats) -> None:
         """No state."""
@@ -35,7 +35,7 @@ class FedAvg:
 
     def weigh(self, outcome: Outcome) -> Doubles:
         """n_i, the samples each participant holds."""
-        return outcome.samples.astype(float)
+        return by_samples(outcome)
 
     def step(self, state: None, params: Floats, direction: Floats, outcome: Outcome) -> tuple[Floats, None]:
         """w + lr · direction."""

@@ -6,16 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from horae.errors import require
+from horae.algorithms.common import Moments, adaptive_step, by_samples, check_adaptive
 from horae.types import Correction, Doubles, Floats, Outcome
-
-
-@dataclass(frozen=True)
-class Moments:
-    """First and second moment of the server's direction, `(params,)` each."""
-
-    m: Floats
-    v: Floats
 
 
 @dataclass(frozen=True)
@@ -38,10 +30,7 @@ class FedYogi:
     tau: float = 1e-3
 
     def __post_init__(self) -> None:
-        require(0 < self.lr <= 1000, "algorithm.lr", "be > 0 and <= 1000", self.lr)
-        require(0 <= self.beta1 < 1, "algorithm.beta1", "be in [0, 1)", self.beta1)
-        require(0 <= self.beta2 < 1, "algorithm.beta2", "be in [0, 1)", self.beta2)
-        require(1e-9 <= self.tau <= 1000, "algorithm.tau", "be >= 1e-9 and <= 1000", self.tau)
+        check_adaptive(self.lr, self.beta1, self.beta2, self.tau)
 
     def init(self, params: Floats) -> Moments:
         """m = 0, v = τ²."""
@@ -53,7 +42,7 @@ class FedYogi:
 
     def weigh(self, outcome: Outcome) -> Doubles:
         """n_i, the samples each participant holds."""
-        return outcome.samples.astype(float)
+        return by_samples(outcome)
 
     def step(self, state: Moments, params: Floats, direction: Floats, outcome: Outcome) -> tuple[Floats, Moments]:
         """One Yogi step, in float32."""
@@ -61,5 +50,4 @@ class FedYogi:
         b1, b2 = np.float32(self.beta1), np.float32(self.beta2)
         m = b1 * state.m + (one - b1) * direction
         v: Floats = (state.v - (one - b2) * square * np.sign(state.v - square)).astype(np.float32)
-        step: Floats = (np.float32(self.lr) * m / (np.sqrt(v) + np.float32(self.tau))).astype(np.float32)
-        return params + step, Moments(m, v)
+        return adaptive_step(params, m, v, self.lr, self.tau), Moments(m, v)

@@ -102,10 +102,10 @@ def remember(taste: Taste, records: Records, feedback: Feedback) -> Records:
 
 def _follow(feedback: Feedback, column: dict[Path, int], reward: Doubles, cluster: Ints, visits: Ints) -> None:
     """A client told that its update points to a leaf it never visited takes that for its own, and expects more there
-    than here.
+    than here. Only a visit tells that: without one, hints could raise each other without end.
     """
     here = column[feedback.path]
-    for i, leaf in enumerate(feedback.leaves):
+    for i, leaf in enumerate(feedback.leaves if feedback.visit else ()):
         rows = np.flatnonzero((feedback.towards == i) & (visits[:, column[leaf]] == 0))
         for depth in range(len(leaf)):
             cluster[rows, column[leaf[:depth]]] = leaf[depth]

@@ -39,6 +39,7 @@ from horae.types import (
     Floats,
     Groups,
     Ints,
+    Lockstep,
     Path,
     Records,
     Sceptic,
@@ -77,8 +78,10 @@ class Cohorts:
         """params `(params,)`: the first model. participants: per round, all cohorts together. rounds: how often they
         all train, so that participants x rounds is the budget. groups `(clients,)`: planted groups, for the oracle.
         """
-        missing = [verb for verb in VERBS if not callable(getattr(clustering, verb, None))]
-        require(not missing and not isinstance(clustering, type), "clustering", "be like Auxo()", clustering)
+        whole = all(callable(getattr(clustering, verb, None)) for verb in VERBS) and not isinstance(
+            clustering, Lockstep
+        )
+        require(whole and not isinstance(clustering, type), "clustering", "be like Auxo()", clustering)
         for name, value in (("participants", participants), ("rounds", rounds)):
             require(type(value) is int and value >= 1, name, "be a whole number >= 1", value)
         require(type(seed) is int and seed >= 0, "seed", "be a whole number >= 0", seed)

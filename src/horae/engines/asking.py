@@ -67,8 +67,10 @@ class Asking:
         raise TypeError(f"the simulation cannot answer {type(work).__name__}: {trainer.path_name}")
 
     def compared(self, clients: Ints, models: int) -> None:
-        """These clients have measured their loss under so many models, each of which they fetched."""
-        self._bill("losses", clients, passes=models, down=models, up_nbytes=0)
+        """These clients have measured their loss under so many models, which they fetched; the one of these that they
+        train is charged to the round that follows.
+        """
+        self._bill("losses", clients, passes=models, down=models - 1, up_nbytes=0)
 
     def _practise(self, work: Practise, now_s: float, charge: bool) -> Practice:
         clients = self._present(work.n, work.number) if work.clients is None else work.clients
@@ -80,7 +82,7 @@ class Asking:
         if charge:
             sizes = people.train.sizes_of(clients)
             samples = work.steps * np.minimum(trainer.training.batch, sizes) if work.steps else done.processed
-            self._spend(work.purpose, clients, samples * BACKWARD, 1, 4 * trainer.n_params)
+            self._spend(work.purpose, clients, samples * BACKWARD, 1, 4 * round(work.sent * trainer.n_params))
         return Practice(clients, Updates(done.updates.copy()), people.train.sizes_of(clients), done.losses)
 
     def _label_counts(self, work: LabelCounts, now_s: float, charge: bool) -> np.ndarray[Any, Any]:

@@ -17,11 +17,12 @@ REFERENCE_FLOPS = 600e6  # the model behind ms_per_sample: a MobileNetV2 forward
 class Job:
     """One round's work.
 
-    n_samples `(clients,)`: samples really processed; planned: batch x steps; the rest are bytes and FLOPs per sample.
+    n_samples `(clients,)`: samples really processed; planned: batch x steps, whatever they hold; the rest are bytes
+    and FLOPs per sample.
     """
 
     n_samples: Ints
-    planned: int
+    planned: int | Ints
     flops_per_sample: int
     nbytes_down: int
     nbytes_up: int | Ints

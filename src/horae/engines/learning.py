@@ -50,6 +50,7 @@ class Replies:
     durations_s: Doubles
     staleness: Ints
     extra: Floats | None
+    seen: Floats | None = None
 
 
 class Learning:
@@ -67,15 +68,17 @@ class Learning:
         extra, algorithm = 4 * trainer.initial_buffers.size, self.plan.algorithm
         down, up = algorithm.vectors if isinstance(algorithm, Keeping) else (0, 0)
         samples, sent = trainer.training.n_processed(sizes), wire_nbytes(self.plan.channels, kept)
+        planned = np.full(sizes.size, trainer.training.n_planned)
         if round.efforts is not None:
-            samples = np.rint(samples * round.efforts).astype(np.int64)
+            samples, planned = (np.rint(n * round.efforts).astype(np.int64) for n in (samples, planned))
         tuning = algorithm.tuning if isinstance(algorithm, Personal) else None
         if tuning and tuning.remembered:  # a second training, of the client's own model
             samples = samples + tuning.steps * np.minimum(trainer.training.batch, sizes)
+            planned = planned + tuning.steps * trainer.training.batch
         shares = np.ones(sizes.size) if round.sent is None else round.sent
         return Job(
             n_samples=samples,
-            planned=trainer.training.n_planned,
+            planned=planned,
             flops_per_sample=trainer.flops_per_sample * kept // max(trainer.n_params, 1),
             nbytes_down=4 * kept * (1 + down) + mask + extra,
             nbytes_up=np.rint(sent * shares).astype(np.int64) + 4 * kept * up + extra,
@@ -98,13 +101,14 @@ class Learning:
         shares = (samples / max(samples.sum(), 1)).astype(np.float32)
         updates = groups[0].updates if len(groups) == 1 else np.concatenate([g.updates for g in groups])
         extras = [g.extra for g in groups if g.extra is not None]
+        plain = [g.updates if g.seen is None else g.seen for g in groups] if extras else []
         buffers = shares @ together["buffers"] if clients.size else trainer.initial_buffers
         return Outcome(
             round, flight.started_s, flight.at_s, clients, Updates(updates), buffers, samples, together["losses"],
             together["durations_s"], together["claims"], together["exploring"], flight.stragglers, flight.dropouts,
             charges, staleness=together["staleness"] if round.carry else None, steps=together["steps"],
             lr=self._lr(round), extra=np.concatenate(extras).mean(axis=0) if extras and clients.size else None,
-            population=self.world.population.clients,
+            population=self.world.population.clients, seen=Updates(np.concatenate(plain)) if plain else None,
         )  # fmt: skip
 
     def train(self, work: Work) -> Trained:
@@ -166,19 +170,21 @@ class Learning:
             model["params"], model["buffers"], clients, views, round.number, round.path, round.lr_scale, correction,
             keep, efforts,
         )  # fmt: skip
-        done, extra = self.train(work), None
+        done, extra, seen = self.train(work), None, None
         updates = self._through_channels(round, rows, done.updates)
         if mine is not None and isinstance(algorithm, Keeping):
             lr = self._lr(round)
             later, extra = algorithm.keep(round.correction, mine, done.updates, done.steps, lr)
             self.kept.put(clients, later)
+            if correction.drift is not None:
+                seen = updates + (np.float32(lr) * done.steps.astype(np.float32))[:, None] * correction.drift
         if isinstance(algorithm, Personal) and algorithm.tuning.remembered:
             if self.plan.channels == () and updates is done.updates:
                 updates = updates.copy()  # the trainer's room is used again
             self._train_own(algorithm.tuning, work)
         return Replies(
             clients, updates, done.buffers, done.losses, done.steps, round.claims[rows], round.exploring[rows],
-            durations[rows], np.full(clients.size, behind), extra,
+            durations[rows], np.full(clients.size, behind), extra, seen,
         )  # fmt: skip
 
     def _train_own(self, tuning: Tuning, work: Work) -> None:
@@ -213,7 +219,7 @@ class Learning:
     def _through_channels(self, round: Round, rows: Ints, updates: Floats) -> Floats:
         """What the server reads of the updates; who sends a share of its update leaves out random coordinates."""
         if round.sent is not None:
-            shares, columns = round.sent[rows], np.arange(updates.shape[1])
+            shares, columns = round.sent[rows], np.arange(updates.shape[1]) + round.number * updates.shape[1]
             draws = [uniforms(self.plan.seed, "sent", c, columns) for c in round.invited[rows]]
             updates = np.where(np.array(draws) < shares[:, None], updates, np.float32(0))
         if not self.plan.channels:

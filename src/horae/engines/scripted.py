@@ -31,6 +31,11 @@ class Scripted:
         """Seconds since the run began."""
         return self._now_s
 
+    @property
+    def opens_s(self) -> float:
+        """At once."""
+        return self._now_s
+
     def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int) -> tuple[Ints, Doubles, Bools]:
         """Everybody, claiming nothing."""
         return self._present, np.full(self._present.size, np.nan), np.zeros(self._present.size, bool)

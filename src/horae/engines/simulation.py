@@ -49,7 +49,7 @@ class Simulation:
         self._plan, self._world, self._pace = plan, world, pace or Pace()
         self._matching, self._learning = Matching(plan, world), Learning(plan, world)
         self._asking = Asking(plan, world, self._learning, self._matching, self._present)
-        self._turns = Turns(plan.channels)
+        self._turns = Turns((*plan.channels, plan.aggregation))
         self._heap: list[tuple[float, int, int, Flight]] = []
         self._late: dict[Path, tuple[Straggler, ...]] = {}
         self._counter = 0
@@ -63,6 +63,11 @@ class Simulation:
     def now_s(self) -> float:
         """Simulated seconds since the run began."""
         return self._now_s
+
+    @property
+    def opens_s(self) -> float:
+        """When a round that is started now opens: after the check-in, and what has been asked since the last one."""
+        return self._now_s + self._pace.check_in_s + self._asking.lasts_s
 
     def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int) -> tuple[Ints, Doubles, Bools]:
         """Clients that will be online and idle when the window closes, and whose request leads here; in order of id.
@@ -106,6 +111,7 @@ class Simulation:
         """Rounds as they end; those kept are trained now."""
         while self._heap:
             self._now_s, _, _, flight = heapq.heappop(self._heap)
+            self._asking.lasts_s = 0.0  # rounds that began together have waited for it
             charges = (*flight.charges, *self._billed())
             yield self._learning.outcome(flight, self._plan.data_plane.get(flight.round.model), charges)
 
@@ -244,8 +250,10 @@ class Simulation:
         self._late[flight.round.path] = kept
 
     def _delay_s(self) -> float:
-        """Seconds that answering has taken since the last round began."""
-        delay_s, self._asking.lasts_s = self._asking.lasts_s, 0.0
+        """Seconds that answering has taken since the last round began; all cohorts of a shared round wait for it."""
+        delay_s = self._asking.lasts_s
+        if not isinstance(self._plan.clustering, Lockstep):
+            self._asking.lasts_s = 0.0
         return delay_s
 
     def _billed(self) -> tuple[Charge, ...]:

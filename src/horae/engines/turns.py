@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from horae.types import Bools, Channel, Ints, Metered, State
+from horae.types import Bools, Ints, Metered, State
 
 
 class Turns:
-    """Updates that each client has sent, against the most that a channel allows (0: no limit, nothing is counted)."""
+    """Updates that each client has sent, against the most that any of these parts of a plan allows (0: no limit, and
+    nothing is counted).
+    """
 
-    def __init__(self, channels: tuple[Channel, ...]) -> None:
-        limits = [channel.visits for channel in channels if isinstance(channel, Metered)]
+    def __init__(self, parts: Sequence[object]) -> None:
+        limits = [part.visits for part in parts if isinstance(part, Metered)]
         self.most = min((limit for limit in limits if limit > 0), default=0)
         self._sent: dict[int, int] = {}
 

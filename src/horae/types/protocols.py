@@ -116,6 +116,24 @@ class Aggregation(Protocol):
 
 
 @runtime_checkable
+class Weighing(Protocol):
+    """An algorithm whose weights are its method: no aggregation may pass over them."""
+
+    @property
+    def weighs_by(self) -> str:
+        """By what, in a word."""
+
+
+@runtime_checkable
+class Levelling(Protocol):
+    """An aggregation that may count all clients alike, whatever the algorithm's weights."""
+
+    @property
+    def levels(self) -> bool:
+        """Does it?"""
+
+
+@runtime_checkable
 class Late(Protocol):
     """An algorithm or a selector that uses replies which come too late for their round.
 
@@ -137,7 +155,7 @@ class Selector(Protocol):
         """How many candidates it would like to look at to invite n."""
 
     def pick(self, state: State, candidates: Ints, n: int, now_s: float, rng: np.random.Generator) -> Ints:
-        """At most n distinct candidates, for the same rng the same ones."""
+        """At most n distinct candidates, for the same rng the same ones. now_s: when the round will open."""
 
     def learn(self, state: State, outcome: Outcome) -> State:
         """What the round taught about its participants."""
@@ -222,6 +240,17 @@ class Lockstep(Protocol):
 
 
 @runtime_checkable
+class Tethering(Protocol):
+    """A clustering whose cohorts are held at a model that they share: local training adds strength (w - model).
+
+    What sending that model costs is for the clustering to charge.
+    """
+
+    def tether(self, tree: CohortTree) -> tuple[float, Floats] | None:
+        """Strength and model; None for no hold."""
+
+
+@runtime_checkable
 class Sceptic(Protocol):
     """A clustering whose coordinator does not believe every request."""
 
@@ -268,7 +297,7 @@ class Channel(Protocol):
 
 @runtime_checkable
 class Metered(Protocol):
-    """A channel that counts how often a client takes part, for every update costs it privacy."""
+    """A channel or an aggregation that counts how often a client takes part, for every update costs it privacy."""
 
     @property
     def visits(self) -> int:
@@ -317,6 +346,10 @@ class Engine(Protocol):
     @property
     def now_s(self) -> float:
         """Seconds since the run began."""
+
+    @property
+    def opens_s(self) -> float:
+        """When a round that is started now will send its model."""
 
     def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int) -> tuple[Ints, Doubles, Bools]:
         """Idle online clients whose request led to this leaf: ids, claims, exploring.

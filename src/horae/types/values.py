@@ -178,6 +178,7 @@ class Outcome:
     how many updates were not finite. staleness `(q,)`: rounds that the cohort finished since a client took its model;
     None: nobody is late. steps `(q,)`: local steps. lr: the round's local learning rate. extra `(params,)`: the mean of
     what a `Keeping` algorithm's clients sent beside their updates. population: all clients.
+    seen: the updates as they had been without what bent them, for the clustering; None: the updates themselves.
     """
 
     round: Round
@@ -199,6 +200,7 @@ class Outcome:
     steps: Ints | None = None
     lr: float = 0.0
     extra: Floats | None = None
+    seen: Updates | None = None
     population: int = 0
 
     def healthy(self) -> Outcome:
@@ -208,7 +210,13 @@ class Outcome:
             return self
         columns = ("clients", "samples", "losses", "durations_s", "claims", "exploring", "staleness", "steps")
         kept: dict[str, Any] = {name: c[ok] for name in columns if (c := getattr(self, name)) is not None}
-        return replace(self, **kept, updates=self.updates.only(ok), refused=int((~ok).sum()))
+        seen = None if self.seen is None else self.seen.only(ok)
+        return replace(self, **kept, updates=self.updates.only(ok), seen=seen, refused=int((~ok).sum()))
+
+    @property
+    def unbent(self) -> Outcome:
+        """The same with the updates that a clustering should read."""
+        return self if self.seen is None else replace(self, updates=self.seen)
 
     @property
     def empty(self) -> bool:
@@ -342,7 +350,7 @@ class Practise:
     """Ask clients to train a model once, apart from any round: pre-training, exploration, a newcomer's first update.
 
     clients: ids; None: `n` of those who are there. The answer: Practice. steps: 0 is the experiment's. number: tells
-    apart the batches of several such calls.
+    apart the batches of several such calls. sent: the share of the update that is sent.
     """
 
     params: Floats
@@ -352,6 +360,7 @@ class Practise:
     steps: int = 0
     number: int = 0
     purpose: str = "pre-training"
+    sent: float = 1.0
 
 
 @dataclass(frozen=True)

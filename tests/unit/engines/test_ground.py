@@ -253,7 +253,8 @@ def test_comparing_models_is_charged_to_those_who_take_part():
         [1.0] * 4, clustering=Parity(needs_losses=True), participants=4, budget=Budget(participations=4)
     )
     bill = ledger.by_purpose["losses"]
-    assert (bill.participations, bill.nbytes_down, bill.flops) == (4, 4 * 2 * NBYTES, 4 * 2 * 4 * 8)
+    assert (bill.participations, bill.nbytes_down, bill.flops) == (4, 4 * 1 * NBYTES, 4 * 2 * 4 * 8)
+    assert bill.nbytes_down + ledger.by_purpose["train"].nbytes_down == 4 * 2 * NBYTES  # each model travels once
 
 
 def test_a_tree_is_recast_by_shares():

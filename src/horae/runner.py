@@ -125,10 +125,8 @@ def _carry_out(experiment: Experiment, world: World, directory: File, watch: Wat
     summary = {**main.summary, "run_wall_s": main.summary["train_wall_s"]}
     if other is not None:
         summary["run_wall_s"] = round(main.summary["train_wall_s"] + other.summary["train_wall_s"], 3)
-        summary["baseline"] = {
-            "clustering": experiment.baseline,
-            **{name: other.summary[name] for name in SHARED if name in other.summary},
-        }
+        shared = {name: other.summary[name] for name in SHARED if name in other.summary}
+        summary["baseline"] = {"clustering": experiment.baseline, **shared}
         summary["gain"] = summary["accuracy"] - other.summary["accuracy"]
     write_json(directory / "summary.json", summary)
     from horae.report.html import write_report  # matplotlib takes a second to load, and nothing before needs it

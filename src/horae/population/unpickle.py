@@ -48,9 +48,8 @@ def restricted_load(file: Path | BinaryIO, allow: Iterable[str] = ()) -> Any:
 def _look_over(data: bytes, name: str) -> None:
     """Refuse a pickle that would take more memory than its own size explains: raises DataError, ValueError."""
     for op, arg, _ in pickletools.genops(data):
-        if op.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= int(arg or 0) <= len(
-            data
-        ):  # memory is taken for each
+        memo = op.name in ("PUT", "BINPUT", "LONG_BINPUT")
+        if memo and not 0 <= int(arg or 0) <= len(data):  # memory is taken for each
             raise DataError(f"{name} is refused: its pickle asks for more memory than it can need; {_REMEDY}")
 
 

@@ -1,4 +1,4 @@
-.PHONY: demo test slow check bench bench-peers evidence clean
+.PHONY: demo test slow check bench bench-peers evidence rivals clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -24,6 +24,9 @@ bench-peers: .bench/pfl/ready .bench/fedjax/ready .bench/flower/ready
 
 evidence: .venv/ready
 	$(BIN)/python benchmarks/cohorts.py
+
+rivals: .venv/ready
+	$(BIN)/python benchmarks/rivals.py
 
 clean:
 	rm -rf .venv .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

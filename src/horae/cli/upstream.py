@@ -27,7 +27,15 @@ MODELS = {
     "lr": "logistic",
     "logistic_regression": "logistic",
 }
-ALGORITHMS = {"fed-avg": "fedavg", "fed-yogi": "fedyogi", "yogi": "fedyogi"}
+ALGORITHMS = {
+    "fed-avg": "fedavg",
+    "fed-yogi": "fedyogi",
+    "yogi": "fedyogi",
+    "fed-prox": "fedprox",
+    "prox": "fedprox",
+    "q-fedavg": "qfedavg",
+    "qfedavg": "qfedavg",
+}
 OVERCOMMIT, PARTICIPANTS, ROUNDS = 1.3, 4, 50  # FedScale's defaults
 # FedScale's defaults that no configuration has to name: LR x 0.98 every 10 rounds, SGD with momentum (Adam for texts)
 TRAINING = {"schedule": "step", "decay": 0.98, "decay_every": 10, "min_lr": 5e-5}

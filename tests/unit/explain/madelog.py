@@ -48,7 +48,7 @@ def events():
         a_round("0.0", 3, [], 700.0, unused=[0, 1]),
         score(700.0, {"0.0": [4, 0.9], "0.1": [2, 0.8]}),
         {
-            "event": "clients", "ids": [0, 1, 2, 3, 4, 5], "cohorts": LEAVES, "home": [0, 0, 0, 1, 1, 0],
+            "event": "clients", "ids": [0, 1, 2, 3, 4, 5], "cohorts": [*LEAVES], "home": [0, 0, 0, 1, 1, 0],
             "accuracy": [0.9, 0.9, 1.0, 0.8, 0.8, 0.8], "visits": [2, 1, 6, 4, 2, 0], "group": [0, 0, 0, 1, 1, 1],
         },
         {"event": "end", "reason": "budget spent", "ledger": {"train": {"participations": 15}}},

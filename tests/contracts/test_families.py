@@ -69,6 +69,23 @@ def test_equal_updates_aggregate_to_that_update(cls):
     unpack(pack(state))
 
 
+@each("aggregation")
+def test_a_rule_keeps_what_all_agree_on_whatever_their_order(cls):
+    rng, same = np.random.default_rng(0), np.tile(np.linspace(1, 2, PARAMS), (7, 1)).astype(np.float32)
+    rule, shares = cls(), np.full(7, 1 / 7)
+    noisy = rule.__class__.__name__ == "CentralDP"
+    if not noisy:
+        direction = rule.combine(Updates(same), shares, np.random.default_rng(0))
+        np.testing.assert_allclose(direction, same[0], rtol=1e-5)
+        rows = rng.normal(size=(7, PARAMS)).astype(np.float32)
+        order = rng.permutation(7)
+        one, other = (rule.combine(Updates(r), shares, np.random.default_rng(0)) for r in (rows, rows[order]))
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    again = [rule.combine(Updates(same), shares, np.random.default_rng(3)) for _ in range(2)]
+    assert again[0].dtype == np.float32
+    np.testing.assert_array_equal(again[0], again[1])
+
+
 @each("algorithm")
 def test_no_direction_no_step(cls):
     algorithm, start = cls(), np.ones(PARAMS, np.float32)

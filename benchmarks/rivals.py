@@ -18,10 +18,11 @@ ROOT = Path(__file__).parents[1]
 ARMS, FIVE = (str(ROOT / "experiments" / "rivals" / name) for name in ("arms.toml", "five.toml"))
 ALGORITHMS = "fedavg,fedavgm,fedadam,fedyogi,fedprox,qfedavg,scaffold,ftfa,ditto,fedbuff"
 HALF = ["--set", "budget.participations=3000"]
+TUNED = ["--arms", ARMS, "--against", "FedAvg", "--tune-seeds", "100"]
 OTHERS = ["--arms", FIVE, "--against", "FedYogi"]
 TABLES = {
-    "rotated": ["--arms", ARMS, "--against", "FedAvg", "--tune-seeds", "100", "--tune-budget", "4"],
-    "rotated-always": ["--arms", ARMS, "--against", "FedAvg", "--set", "availability.name=always"],
+    "rotated": [*TUNED, "--tune-budget", "4"],
+    "rotated-always": [*TUNED, "--tune-budget", "2", "--set", "availability.name=always"],
     "algorithms": ["--vary", f"algorithm={ALGORITHMS}", "--vary", "clustering=single,auxo", *HALF],
     "permuted": [*OTHERS, "--set", "population.name=digits-permuted"],
     "dirichlet": [*OTHERS, "--set", "population.name=digits-dirichlet"],

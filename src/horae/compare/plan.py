@@ -173,7 +173,7 @@ def check(plan: Plan) -> None:
         people = experiment.parts["population"]
         if hasattr(people, "missing") and (words := people.missing(data_root)):
             raise DataError(f"arm {arm.name}: {words}")
-        most = getattr(people, "clients", experiment.participants)
+        most = getattr(people, "clients", 0) or experiment.participants  # 0 is as many as there are
         field, remedy = f"arm {arm.name}: participants", "lower participants or raise population.clients"
         require(experiment.participants <= most, field, f"be <= {most} clients", experiment.participants, remedy)
 

@@ -1,5 +1,6 @@
 """Which experiments a comparison consists of, what is refused before anything starts, and its file."""
 
+import dataclasses
 import json
 import shlex
 
@@ -135,3 +136,10 @@ def test_another_arm_to_compare_with_is_no_other_comparison(tmp_path):
     told = make().told("auxo", tmp_path)
     assert (told.against, told.data_root) == ("auxo", str(tmp_path))
     assert told.told(None, None) == told
+
+
+def test_all_the_clients_there_are_is_no_number_to_compare_with(tmp_path):
+    # hapt's clients = 0 stands for its thirty people: whether 20 participants are too many is seen when they are read
+    (tmp_path / "hapt_windows.npz").write_bytes(b"")
+    plan = make({"clustering.name": ["single", "auxo"]}, {"population.name": "hapt", "participants": 20})
+    plans.check(dataclasses.replace(plan, data_root=str(tmp_path)))

@@ -1,6 +1,6 @@
 """The generators of hours and devices, fitted to recorded traces: parameters, and real against generated.
 
-    python benchmarks/fit_traces.py --data-root /work/shared/data [--json FILE]
+    python benchmarks/fit_traces.py --data-root DIR [--json FILE]
 
 Hours: Nelder-Mead on the sum of the Kolmogorov-Smirnov distances of the shares of time online and of the seconds left
 online, and of the difference in the daily harmonic; 300 generated clients of one seed, looked at every ten minutes.

@@ -261,6 +261,9 @@ def grown(leaves, **options):
     return cohorts
 
 
+ULPS = 1e-12  # 0.2 · 6 + 0.8 · 6 is not quite 6
+
+
 @settings(max_examples=80)
 @given(histories(), st.sampled_from(["measured", "paper"]))
 def test_no_order_of_messages_corrupts_a_record(history, reward):
@@ -272,8 +275,8 @@ def test_no_order_of_messages_corrupts_a_record(history, reward):
     assert set(records.paths) == named
     assert set(records.clients.tolist()) == {c for m in arrived for c in m.clients.tolist()}
     assert np.isfinite(records.reward).all()
-    assert (records.reward <= 1 + 0.1 * (len(records.paths) + 1)).all()  # 0.1 per split or hint at most
-    assert (records.reward >= -6).all()  # no worse than the worst visit
+    assert (records.reward <= 1 + 0.1 * (len(records.paths) + 1) + ULPS).all()  # 0.1 per split or hint at most
+    assert (records.reward >= -6 - ULPS).all()  # no worse than the worst visit
     assert (records.visits >= 0).all()
     assert records.visits.sum() == sum(m.visit * m.clients.size for m in arrived)
     assert (records.cluster >= UNKNOWN).all()

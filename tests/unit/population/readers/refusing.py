@@ -9,7 +9,7 @@ import pytest
 
 from horae.errors import DataError
 
-REAL = Path(os.environ.get("HORAE_DATA") or "/work/shared/data")
+REAL = Path(os.environ.get("HORAE_DATA") or Path.home() / ".cache" / "horae")
 
 
 @contextlib.contextmanager

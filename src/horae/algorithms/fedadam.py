@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from horae.algorithms.common import Moments, adaptive_step, by_samples, check_adaptive
-from horae.types import Correction, Doubles, Floats, Outcome
+from horae.algorithms.common import Adaptive
+from horae.types import Floats
 
 
 @dataclass(frozen=True)
-class FedAdam:
+class FedAdam(Adaptive):
     """FedAvg's direction Δ, taken through Adam.
 
         m ← β1 m + (1 - β1) Δ
@@ -24,29 +24,6 @@ class FedAdam:
     are weighted by their samples, as in FedAvg.
     """
 
-    lr: float = 0.01
-    beta1: float = 0.9
-    beta2: float = 0.99
-    tau: float = 1e-3
-
-    def __post_init__(self) -> None:
-        check_adaptive(self.lr, self.beta1, self.beta2, self.tau)
-
-    def init(self, params: Floats) -> Moments:
-        """m = 0, v = τ²."""
-        return Moments(np.zeros_like(params), np.full_like(params, self.tau**2))
-
-    def correction(self, state: Moments) -> Correction:
-        """Local training is not bent."""
-        return Correction()
-
-    def weigh(self, outcome: Outcome) -> Doubles:
-        """n_i, the samples each participant holds."""
-        return by_samples(outcome)
-
-    def step(self, state: Moments, params: Floats, direction: Floats, outcome: Outcome) -> tuple[Floats, Moments]:
-        """One Adam step, in float32."""
-        one, b1, b2 = np.float32(1.0), np.float32(self.beta1), np.float32(self.beta2)
-        m = b1 * state.m + (one - b1) * direction
-        v = b2 * state.v + (one - b2) * direction * direction
-        return adaptive_step(params, m, v, self.lr, self.tau), Moments(m, v)
+    def second(self, v: Floats, direction: Floats, beta2: np.float32) -> Floats:
+        """β2 v + (1 - β2) Δ²."""
+        return beta2 * v + (np.float32(1.0) - beta2) * direction * direction

@@ -22,10 +22,11 @@ class Matching:
         forgets = partial(world.harm.forgets, seed=plan.seed) if world.harm.lost_affinity else None
         self.store = ClientStore(world.population.groups, forgets)
 
-    def asked(self, tree: CohortTree, clients: Ints) -> tuple[Wishes, Ints]:
+    def asked(self, tree: CohortTree, clients: Ints, at_s: float) -> tuple[Wishes, Ints]:
         """What these clients ask for aloud, as it is believed; and the leaf that serves each, as an index."""
-        wishes = self._plan.clustering.request(self._records(tree, clients), tree, self._plan.seed, explore=True)
-        wishes = self._believed(tree, self._said(tree, wishes, clients), clients)
+        records = self._records(tree, clients, at_s)
+        wishes = self._plan.clustering.request(records, tree, self._plan.seed, explore=True)
+        wishes = self._believed(tree, self._said(tree, wishes, records), clients)
         return wishes, self._resolve(tree, wishes.paths, wishes.choice, clients)
 
     def homes(self, tree: CohortTree, clients: Ints, at_s: float) -> tuple[tuple[Path, ...], Ints]:
@@ -35,9 +36,9 @@ class Matching:
         wishes = self._believed(tree, wishes, clients)
         return tree.paths(), self._resolve(tree, wishes.paths, wishes.choice, clients)
 
-    def served(self, tree: CohortTree, clients: Ints, path: Path) -> tuple[Wishes, Bools]:
+    def served(self, tree: CohortTree, clients: Ints, path: Path, at_s: float) -> tuple[Wishes, Bools]:
         """The same with who of them is served by one leaf."""
-        wishes, leaf = self.asked(tree, clients)
+        wishes, leaf = self.asked(tree, clients, at_s)
         here: Bools = leaf == tree.paths().index(path)
         return wishes, here
 
@@ -47,19 +48,20 @@ class Matching:
         columns = [self._world.trainer.evaluate(*model, rows)[2] for model in models]
         return np.stack(columns, axis=1) if columns else np.zeros((clients.size, 0))
 
-    def _records(self, tree: CohortTree, clients: Ints, at_s: float = 0.0) -> Records:
+    def _records(self, tree: CohortTree, clients: Ints, at_s: float) -> Records:
         records, clustering = self.store.records(clients), self._plan.clustering
         if isinstance(clustering, Lockstep) and clustering.needs_losses:
             models = [(leaf.params, leaf.buffers) for leaf in tree.leaves()]
             records = replace(records, losses=self.losses(clients, models, at_s))
         return records
 
-    def _said(self, tree: CohortTree, wishes: Wishes, clients: Ints) -> Wishes:
+    def _said(self, tree: CohortTree, wishes: Wishes, records: Records) -> Wishes:
         """What these clients ask for aloud: some claim falsely (`[harm]`)."""
         harm, seed = self._world.harm, self._plan.seed
         if not harm.false_claims or tree.width == 1:
             return wishes
-        truth = self._plan.clustering.request(self._records(tree, clients), tree, seed, explore=False)
+        clients = records.clients
+        truth = self._plan.clustering.request(records, tree, seed, explore=False)
         own = self._resolve(tree, truth.paths, truth.choice, clients)
         return false_claims(wishes, tree.paths(), own, harm.lies(clients, seed), clients, seed)
 

@@ -77,7 +77,7 @@ class Simulation:
         """
         found: list[tuple[Ints, Doubles, Bools]] = [(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))]
         for idle in self._blocks(wanted, number, *path):
-            wishes, here = self._matching.served(tree, idle, path)
+            wishes, here = self._matching.served(tree, idle, path, self._now_s)
             self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))
             found.append((idle[here], wishes.claims[here], wishes.exploring[here]))
             if sum(clients.size for clients, _, _ in found) >= 2 * wanted:
@@ -93,7 +93,7 @@ class Simulation:
     def route(self, tree: CohortTree, clients: Ints) -> Ints:
         """The leaf that serves each, as an index; where losses decide, measuring them is charged."""
         clustering = self._plan.clustering
-        wishes, leaf = self._matching.asked(tree, clients)
+        wishes, leaf = self._matching.asked(tree, clients, self._now_s)
         if isinstance(clustering, Lockstep) and clustering.needs_losses and clients.size:
             self._asking.compared(clients, len(tree.paths()))
         self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))

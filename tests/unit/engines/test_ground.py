@@ -11,6 +11,8 @@ import pytest
 
 from horae.algorithms import FedAvg
 from horae.clustering.single import Single
+from horae.engines import Simulation
+from horae.engines.world import Pace
 from horae.federate import Budget
 from horae.pure.packing import pack, unpack
 from horae.selectors import Uniform
@@ -29,7 +31,7 @@ from horae.types import (
 )
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_simulation import FLOPS, NBYTES, engine_of, invitation, whole_run, world
+from test_simulation import FLOPS, NBYTES, engine_of, invitation, plan, whole_run, world
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -255,6 +257,26 @@ def test_comparing_models_is_charged_to_those_who_take_part():
     bill = ledger.by_purpose["losses"]
     assert (bill.participations, bill.nbytes_down, bill.flops) == (4, 4 * 1 * NBYTES, 4 * 2 * 4 * 8)
     assert bill.nbytes_down + ledger.by_purpose["train"].nbytes_down == 4 * 2 * NBYTES  # each model travels once
+
+
+class Noted:
+    """A drift that changes nothing, and notes for which second it was asked."""
+
+    def __init__(self):
+        self.seconds = []
+
+    def at(self, rows, clients, at_s):
+        self.seconds.append(at_s)
+        return rows
+
+
+def test_models_are_compared_on_what_clients_hold_now():
+    noted, made, here = Noted(), plan(clustering=Parity(needs_losses=True)), world([1.0] * 2)
+    engine = Simulation(made, replace(here, population=replace(here.population, drift=noted)), Pace(check_in_s=0.0))
+    engine._now_s = 7.0
+    root = Cohort(ROOT, here.trainer.initial_params, here.trainer.initial_buffers)
+    assert engine.route(Parity().prepare(CohortTree({ROOT: root}), None), np.array([0, 1])).tolist() == [0, 1]
+    assert noted.seconds == [7.0]
 
 
 def test_a_tree_is_recast_by_shares():

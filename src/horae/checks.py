@@ -12,7 +12,7 @@ from horae.errors import ConfigError, one_line, require
 from horae.federate import Budget
 from horae.population import Population
 from horae.training import Training
-from horae.types import Ints, Keeping, Levelling, Metered, Weighing
+from horae.types import Ints, Keeping, Levelling, Metered, Uneven, Weighing
 
 AGES_S = 1e10  # three hundred years: the longest that anything may last
 CELLS = 2**30  # places for samples in one round's batches: 12 bytes each
@@ -60,6 +60,9 @@ def check_aggregation(parts: Mapping[str, Any], names: Mapping[str, str]) -> Non
     if level and isinstance(algorithm, Weighing):
         should = f"be one that weighs clients by their {algorithm.weighs_by} for {names['algorithm']}"
         require(False, "aggregation", should, names["aggregation"], remedy)
+    if isinstance(parts["pruning"], Uneven) and parts["pruning"].uneven:
+        should = f"be mean with {names['pruning']}, whose clients train different weights"
+        require(names["aggregation"] == "mean", "aggregation", should, names["aggregation"], "use the mean")
     if isinstance(rule, Metered) and isinstance(algorithm, Keeping) and algorithm.vectors[1]:
         should = f"be another than one that adds noise for {names['algorithm']}, whose second vector has none"
         require(False, "aggregation", should, names["aggregation"], remedy)

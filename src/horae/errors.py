@@ -5,6 +5,7 @@ HoraeError
 ├── DataError        data are missing, foreign or broken
 ├── RunError         a run directory cannot be used
 │   └── NoRoom       the disk is full
+├── WireError        bytes that came over the wire cannot be read
 └── Stopped          the run was asked to stop, and can go on
 
 The command line prints these as one line and exits with 2 (130 for Stopped); anything else that escapes is a defect of
@@ -35,6 +36,10 @@ class RunError(HoraeError):
 
 class NoRoom(RunError):
     """The disk is full; what is there stays good."""
+
+
+class WireError(HoraeError):
+    """A payload is corrupt, of another model, or of a mask that the receiver does not know."""
 
 
 class Stopped(HoraeError):

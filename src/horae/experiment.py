@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from horae import clustering
+from horae.channels.order import check_channels
 from horae.checks import (
     AGES_S,
     affordable,
@@ -34,7 +35,7 @@ from horae.population import Population
 from horae.population.harm import Harm, poison
 from horae.settings import changed, convert
 from horae.training import MetricName, Samples, Trainer, Training, check_module, initial
-from horae.types import Lockstep, Plan
+from horae.types import Lockstep, Plan, Suited
 
 __all__ = [
     "DEFAULTS",
@@ -156,6 +157,7 @@ class Experiment:
         check_budget(self.budget)
         check_pace(self.engine)
         check_aggregation(self.parts, self.names())
+        check_channels(self.parts["channels"])
 
     @property
     def clustered(self) -> str:
@@ -249,6 +251,8 @@ class Experiment:
         check_module(module, samples.example, samples.truth, people.classes)
         data = (people.x, people.y, self.seed)
         trainer = Trainer(module, self.training, *data, workers, pool, people.task, people.scale)
+        if isinstance(self.parts["pruning"], Suited):
+            self.parts["pruning"].fits(trainer.anatomy)
         return World(people, devices, hours, trainer, self.parts["cost"], self.harm)
 
     def _people(self, data_root: Path | None) -> Population:

@@ -14,10 +14,12 @@ from typing import Protocol
 import numpy as np
 
 from horae.ledger import Ledger
+from horae.pure.states import where
 from horae.pure.streams import stream
 from horae.types import (
     ROOT,
     UNKNOWN,
+    Ask,
     Bools,
     Cohort,
     CohortTree,
@@ -38,6 +40,7 @@ from horae.types import (
     Plan,
     Recorder,
     Round,
+    Searching,
     Split,
     Tethering,
     Verdict,
@@ -99,7 +102,7 @@ def federate(
     if isinstance(begin, Standing):
         standing = begin
     else:
-        standing = Standing(plan.clustering.prepare(first_tree(plan, begin), engine.ask))
+        standing = Standing(plan.clustering.prepare(first_tree(plan, begin, engine.ask), engine.ask))
         for observer in observers:
             observer.look(standing, engine, over=False)
     standing = start_ready(plan, standing, engine)
@@ -159,6 +162,9 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
         last_reply_s = outcome.at_s
         # 4. Aggregate: one server step along the weighted mean of the updates.
         cohort = aggregate(plan, tree[path], outcome)
+        frozen = isinstance(plan.clustering, Searching) and plan.clustering.searching(tree, spent)
+        params, weights = plan.pruning.learn(cohort.pruning, cohort.params, outcome, engine.ask, frozen=frozen)
+        cohort = replace(cohort, params=params, pruning=weights)
         # 5. Feed back: what this round taught about who belongs here goes to the clients, not to a table.
         memory, feedback = plan.clustering.learn(cohort.clustering, outcome.unbent, tree)
         engine.tell(feedback)
@@ -176,9 +182,10 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
     return Standing(tree, running, ledger, spent, last_reply_s, standing.shared), over
 
 
-def first_tree(plan: Plan, model: tuple[Floats, Floats]) -> CohortTree:
+def first_tree(plan: Plan, model: tuple[Floats, Floats], ask: Ask) -> CohortTree:
     """The root alone, with every component's first state."""
-    params, buffers = model
+    buffers = model[1]
+    params, pruning = plan.pruning.begin(*model, plan.seed, ask)
     root = Cohort(
         path=ROOT,
         params=params,
@@ -186,7 +193,7 @@ def first_tree(plan: Plan, model: tuple[Floats, Floats]) -> CohortTree:
         algorithm=plan.algorithm.init(params),
         selector=plan.selector.init(),
         clustering=plan.clustering.init(),
-        pruning=plan.pruning.init(params, plan.seed),
+        pruning=pruning,
     )
     return CohortTree({ROOT: root})
 
@@ -217,7 +224,7 @@ def invitation(
         claims=claims[rows],
         exploring=exploring[rows],
         correction=correction(plan, tree, cohort),
-        submodel=plan.pruning.plan(cohort.pruning, path, cohort.round),
+        held=plan.pruning.plan(cohort.pruning, cohort.round, invited, engine.ask),
         lr_scale=min(1.0, quorum / plan.participants) if plan.linear_lr else 1.0,
         carry=carry,
         efforts=paced[0],
@@ -252,18 +259,25 @@ def pick(plan: Plan, cohort: Cohort, members: Ints, n: int, engine: Engine) -> I
 
 
 def aggregate(plan: Plan, cohort: Cohort, outcome: Outcome) -> Cohort:
-    """The cohort after one server step: direction = Σ weight_i update_i / Σ weight_i."""
+    """The cohort after one server step: direction = Σ weight_i update_i / Σ weight_i, per weight over those who train
+    it. A weight that nobody trained stays as it was, and so does what the server's optimiser knew of it at first.
+    """
     weights = plan.algorithm.weigh(outcome)
     total = weights.sum()
     if total <= 0:  # nobody had anything to say
         return replace(cohort, round=cohort.round + 1)
     rng = stream(plan.seed, "aggregate", cohort.round, *cohort.path)
-    rule = plan.aggregation
+    rule, held = plan.aggregation, outcome.held
     shares = weights / total
     direction = rule.combine(outcome.updates, shares, rng) if rule else outcome.updates.combine(shares)
+    mass = None if held is None else held.mass(shares)
+    if mass is not None:
+        direction = np.divide(direction, mass, out=np.zeros_like(direction), where=mass > 0)
     params, optimiser = plan.algorithm.step(cohort.algorithm, cohort.params, direction, outcome)
-    if outcome.round.submodel is not None:  # a dropped weight stays zero, whatever the server's momentum says
-        params = outcome.round.submodel.scatter(outcome.round.submodel.gather(params))
+    if held is not None:
+        trained = held.anybody(len(outcome.clients))
+        params = np.where(trained, params, cohort.params)
+        optimiser = where(trained, optimiser, plan.algorithm.init(cohort.params))
     return replace(
         cohort,
         params=params,
@@ -271,7 +285,6 @@ def aggregate(plan: Plan, cohort: Cohort, outcome: Outcome) -> Cohort:
         round=cohort.round + 1,
         algorithm=optimiser,
         selector=plan.selector.learn(cohort.selector, outcome),
-        pruning=plan.pruning.learn(cohort.pruning, outcome),
     )
 
 

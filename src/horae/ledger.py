@@ -25,6 +25,7 @@ class Ledger:
             sums[c.purpose] = Charge(
                 c.purpose, old.participations + c.participations, old.nbytes_up + c.nbytes_up,
                 old.nbytes_down + c.nbytes_down, old.flops + c.flops, old.client_s + c.client_s,
+                old.sparse_flops + c.sparse_flops,
             )  # fmt: skip
         return Ledger(sums)
 
@@ -47,6 +48,11 @@ class Ledger:
     def flops(self) -> int:
         """FLOPs on clients, for every purpose."""
         return sum(c.flops for c in self.by_purpose.values())
+
+    @property
+    def sparse_flops(self) -> int:
+        """Those that would be left if zeros cost nothing: a theory, for dense arithmetic pays for them."""
+        return sum(c.sparse_flops for c in self.by_purpose.values())
 
     def table(self) -> dict[str, dict[str, float]]:
         """One row per purpose, for reports."""

@@ -36,7 +36,7 @@ def begin_in(run: str, plan: Plan, model: tuple[Floats, Floats], engine: Simulat
     remembers.
     """
     standing, remembered = reusable(run, clients, plan.participants)
-    tree = first_tree(plan, model)
+    tree = first_tree(plan, model, engine.ask)
     for path, k in sorted(standing.tree.children.items(), key=lambda item: (len(item[0]), item[0])):
         tree = tree.split(path, k, plan.clustering.init())
     engine.recall(remembered)

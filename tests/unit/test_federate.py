@@ -14,7 +14,7 @@ from horae.federate import Budget, federate
 from horae.pruning import Dense
 from horae.pure.packing import pack, unpack
 from horae.selectors import Uniform
-from horae.types import Groups, Plan, Split, Submodel
+from horae.types import Groups, Held, Plan, Split, Submodel
 
 ZERO = (np.zeros(2, np.float32), np.zeros(0, np.float32))
 
@@ -108,8 +108,11 @@ def test_a_split_hands_everything_down_and_tells_the_members():
 class DropFirst(Dense):
     """Only the second weight lives."""
 
-    def plan(self, state, path, number):
-        return Submodel(0, np.array([False, True]))
+    def begin(self, params, buffers, seed, ask):
+        return params * np.array([0, 1], np.float32), None
+
+    def plan(self, state, number, invited, ask):
+        return Held((Submodel(np.array([False, True])),))
 
 
 def test_a_dropped_weight_stays_zero_whatever_the_server_does():

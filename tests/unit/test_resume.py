@@ -71,8 +71,16 @@ def test_stopped_and_resumed_is_the_same_as_never_stopped(tmp_path, whole, round
         np.testing.assert_array_equal(result.models[path], params)
 
 
-def test_stopped_after_every_round_it_still_ends_the_same(tmp_path):
-    table = {**SMALL, "clustering": {"name": "auxo"}, "baseline": "none"}
+PRUNED = {
+    "model": {"name": "mlp", "hidden": [16]}, "algorithm": {"name": "fedyogi"},
+    "pruning": {"name": "autoflip", "threshold": 0.5, "structured": 0.2, "schedule": "refresh", "every": 3},
+    "channels": [{"name": "feedback"}, {"name": "top_k", "share": 0.2}, {"name": "int8"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [{"clustering": {"name": "auxo"}}, PRUNED], ids=["auxo", "pruned"])
+def test_stopped_after_every_round_it_still_ends_the_same(tmp_path, more):
+    table = {**SMALL, **more, "baseline": "none"}
     horae.run(table, out=tmp_path / "whole")
     out, turns = tmp_path / "run", 1
     with pytest.raises(Stopped):

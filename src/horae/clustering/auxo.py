@@ -164,6 +164,12 @@ class Auxo:
             return [self._stay(path, f"{most} cohorts are the most for {participants} participants")]
         return [self._by_ratio(state, path) if self.partition == "paper" else self._by_shape(state, cohort, k_max)]
 
+    def searching(self, tree: CohortTree, spent: float) -> bool:
+        """Until `stop` of the budget, or as many cohorts as there may be."""
+        if len(tree.paths()) >= self.max_cohorts:
+            return False
+        return any(leaf.round < max(self.at) for leaf in tree.leaves()) if self.at else spent <= self.stop
+
     def _label(self, state: Memory, clients: Ints, deviation: Floats, round: Round) -> Ints:
         """Lines 14-19: K-means in the first round, then the nearest centre among this round's already labelled members.
 

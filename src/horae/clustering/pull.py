@@ -20,6 +20,8 @@ def pointed_to(outcome: Outcome, sketch: Floats, here: Bools, tree: CohortTree, 
     if not others:
         return nowhere
     ways = np.stack([tree[leaves[i]].params - home for i in others])
+    if outcome.held is not None:  # models are compared where both have weights
+        ways = ways * (outcome.held.everybody() & (home != 0) & np.array([tree[leaves[i]].params != 0 for i in others]))
     inner = outcome.updates.along(ways).astype(np.float64)
     middle = here if here.any() else np.ones_like(here)
     lengths = np.linalg.norm(sketch - sketch[middle].mean(axis=0), axis=1)[:, None] * np.linalg.norm(ways, axis=1)

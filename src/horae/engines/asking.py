@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from horae.engines.costs import BACKWARD, Job
+from horae.engines.exploring import explore
 from horae.engines.learning import Learning
 from horae.engines.matching import Matching
 from horae.engines.scoring import evaluate, examine
 from horae.engines.world import World
+from horae.pure.streams import stream
 from horae.training import Work
 from horae.types import (
+    Booked,
     Charge,
     Evaluate,
     Examine,
+    Exploration,
+    Explore,
     Groups,
     Ints,
     LabelCounts,
+    Layers,
     Losses,
     Plan,
     Practice,
     Practise,
+    Speeds,
     Updates,
 )
 
@@ -49,6 +57,10 @@ class Asking:
         people, trainer = self._world.population, self._world.trainer
         if isinstance(work, Groups):
             return people.planted
+        if isinstance(work, Layers):
+            return trainer.anatomy
+        if isinstance(work, Speeds):
+            return self._world.devices.capacity(self._anybody(work), self._plan.seed)
         if isinstance(work, Evaluate):
             if charge:
                 raise TypeError("an evaluation is an observer's look: ask with charge=False")
@@ -64,6 +76,11 @@ class Asking:
             return self._matching.losses(work.clients, models, now_s)
         if isinstance(work, Practise):
             return self._practise(work, now_s, charge)
+        if isinstance(work, Booked):
+            self.charges += work.charges
+            return None
+        if isinstance(work, Explore):
+            return self._explore(work, now_s, charge)
         raise TypeError(f"the simulation cannot answer {type(work).__name__}: {trainer.path_name}")
 
     def compared(self, clients: Ints, models: int) -> None:
@@ -84,6 +101,21 @@ class Asking:
             samples = work.steps * np.minimum(trainer.training.batch, sizes) if work.steps else done.processed
             self._spend(work.purpose, clients, samples * BACKWARD, 1, 4 * round(work.sent * trainer.n_params))
         return Practice(clients, Updates(done.updates.copy()), people.train.sizes_of(clients), done.losses)
+
+    def _explore(self, work: Explore, now_s: float, charge: bool) -> Exploration:
+        people, n_params = self._world.population, self._world.trainer.n_params
+        wanted = ceil(work.share * people.clients)
+        clients = self._present(wanted, work.number) if work.clients is None else work.clients
+        found, samples = explore(work, clients, people.train_at(clients, now_s), self._learning)
+        if charge:
+            self._spend(work.purpose, np.sort(clients), samples * BACKWARD, 1, 4 * n_params * len(work.sums))
+        return found
+
+    def _anybody(self, work: Speeds) -> Ints:
+        if work.clients is not None:
+            return work.clients
+        total = self._world.population.clients
+        return np.sort(stream(self._plan.seed, "speeds").choice(total, min(work.n, total), replace=False))
 
     def _label_counts(self, work: LabelCounts, now_s: float, charge: bool) -> np.ndarray[Any, Any]:
         people = self._world.population
@@ -107,4 +139,4 @@ class Asking:
         self.lasts_s = max(self.lasts_s, float(np.max(took, initial=0.0)))
         flops = int(samples.sum()) * trainer.flops_per_sample
         n = clients.size
-        self.charges.append(Charge(purpose, n, up_nbytes * n, nbytes * n, flops, float(took.sum())))
+        self.charges.append(Charge(purpose, n, up_nbytes * n, nbytes * n, flops, float(took.sum()), flops))

@@ -17,15 +17,17 @@ REFERENCE_FLOPS = 600e6  # the model behind ms_per_sample: a MobileNetV2 forward
 class Job:
     """One round's work.
 
-    n_samples `(clients,)`: samples really processed; planned: batch x steps, whatever they hold; the rest are bytes
-    and FLOPs per sample.
+    n_samples `(clients,)`: samples really processed; planned: batch x steps, whatever they hold; the rest are bytes,
+    FLOPs per sample, and those of them that are left if zeros cost nothing (None: all). Numbers are of every client, or
+    `(clients,)`.
     """
 
     n_samples: Ints
     planned: int | Ints
-    flops_per_sample: int
-    nbytes_down: int
+    flops_per_sample: int | Ints
+    nbytes_down: int | Ints
     nbytes_up: int | Ints
+    sparse_flops_per_sample: int | Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,11 @@ class ModelAwareCost:
 COSTS = {"fedscale": FedScaleCost, "model-aware": ModelAwareCost}
 
 
-def training_flops(job: Job) -> Ints:
-    """FLOPs of each client's local training, `(clients,)`."""
-    return BACKWARD * job.n_samples * np.int64(job.flops_per_sample)
+def training_flops(job: Job, *, sparse: bool = False) -> Ints:
+    """FLOPs of each client's local training, `(clients,)`; sparse: as if zeros cost nothing."""
+    each = job.sparse_flops_per_sample if sparse and job.sparse_flops_per_sample is not None else job.flops_per_sample
+    total: Ints = BACKWARD * job.n_samples * np.asarray(each, np.int64)
+    return total
 
 
 def _wire_s(job: Job, capacity: Capacity) -> Doubles:

@@ -115,15 +115,18 @@ def abandoned(straggler: Straggler, now_s: float) -> Charge:
 
 def _part(c: Charge, done: float, purpose: str = "unfinished") -> Charge:
     part = min(done, 1.0)
-    return Charge(purpose, c.participations, 0, c.nbytes_down, int(c.flops * part), c.client_s * part)
+    flops, sparse = int(c.flops * part), int(c.sparse_flops * part)
+    return Charge(purpose, c.participations, 0, c.nbytes_down, flops, c.client_s * part, sparse)
 
 
 def _bill(job: Job, durations: Doubles, worked_s: Doubles, **who: Ints) -> tuple[Charge, ...]:
     """By purpose. Stragglers and dropouts download, compute for a while, and send nothing."""
-    flops = training_flops(job) * np.minimum(worked_s / np.maximum(durations, 1e-12), 1.0)
-    sent, bills = np.broadcast_to(np.asarray(job.nbytes_up), durations.shape), []
+    done = np.minimum(worked_s / np.maximum(durations, 1e-12), 1.0)
+    flops, sparse = training_flops(job) * done, training_flops(job, sparse=True) * done
+    sent, fetched = (np.broadcast_to(np.asarray(n), durations.shape) for n in (job.nbytes_up, job.nbytes_down))
+    bills = []
     for purpose, rows in who.items():
         up = int(sent[rows].sum()) if purpose == "train" else 0
-        down, work, spent = job.nbytes_down * rows.size, int(flops[rows].sum()), float(worked_s[rows].sum())
-        bills.append(Charge(purpose, rows.size, up, down, work, spent))
+        down, work, spent = int(fetched[rows].sum()), int(flops[rows].sum()), float(worked_s[rows].sum())
+        bills.append(Charge(purpose, rows.size, up, down, work, spent, int(sparse[rows].sum())))
     return tuple(bill for bill in bills if bill.participations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,18 +11,21 @@ import numpy as np
 
 from horae.alignment import Off
 from horae.engines.costs import Job
+from horae.engines.delivery import Delivery
 from horae.engines.flight import Flight
+from horae.engines.shapes import Shapes
 from horae.engines.vectors import Vectors
-from horae.engines.wire import send, wire_nbytes
 from horae.engines.world import World
 from horae.errors import HoraeError, RunError, one_line
-from horae.pure.streams import stream, uniforms
+from horae.pure.streams import stream
 from horae.training import Trained, Work
+from horae.training.work import merged
 from horae.types import (
     Charge,
     Correction,
     Doubles,
     Floats,
+    Held,
     Ints,
     Keeping,
     Outcome,
@@ -29,6 +33,7 @@ from horae.types import (
     Plan,
     Round,
     State,
+    Submodel,
     Tuning,
     Updates,
 )
@@ -51,23 +56,25 @@ class Replies:
     staleness: Ints
     extra: Floats | None
     seen: Floats | None = None
+    held: Held | None = None
 
 
 class Learning:
-    """Local training for the simulator. kept: what a `Keeping` algorithm's clients keep; own: their own models."""
+    """Local training for the simulator. kept: what a `Keeping` algorithm's clients keep; own: their own models;
+    delivery: how updates arrive; shapes: what each submodel is, and who has it.
+    """
 
     def __init__(self, plan: Plan, world: World) -> None:
         self.plan, self.world = plan, world
-        self.kept, self.own = Vectors(), Vectors()
+        self.kept, self.own, self.delivery = Vectors(), Vectors(), Delivery(plan.channels, plan.seed)
+        self.shapes = Shapes(world.trainer)
 
     def job(self, round: Round) -> Job:
         """What each of the invited will have to do."""
         trainer, sizes = self.world.trainer, self.world.population.train.sizes_of(round.invited)
-        kept = trainer.n_params if round.submodel is None else int(round.submodel.keep.sum())
-        mask = 0 if round.submodel is None else -(-trainer.n_params // 8)
-        extra, algorithm = 4 * trainer.initial_buffers.size, self.plan.algorithm
+        algorithm, load = self.plan.algorithm, self.shapes.load(round, self.plan.channels)
         down, up = algorithm.vectors if isinstance(algorithm, Keeping) else (0, 0)
-        samples, sent = trainer.training.n_processed(sizes), wire_nbytes(self.plan.channels, kept)
+        samples = trainer.training.n_processed(sizes)
         planned = np.full(sizes.size, trainer.training.n_planned)
         if round.efforts is not None:
             samples, planned = (np.rint(n * round.efforts).astype(np.int64) for n in (samples, planned))
@@ -79,9 +86,10 @@ class Learning:
         return Job(
             n_samples=samples,
             planned=planned,
-            flops_per_sample=trainer.flops_per_sample * kept // max(trainer.n_params, 1),
-            nbytes_down=4 * kept * (1 + down) + mask + extra,
-            nbytes_up=np.rint(sent * shares).astype(np.int64) + 4 * kept * up + extra,
+            flops_per_sample=load.flops,
+            nbytes_down=load.model + down * load.vector + load.buffers,
+            nbytes_up=np.rint(load.update * shares).astype(np.int64) + up * load.vector + load.buffers,
+            sparse_flops_per_sample=load.sparse_flops,
         )
 
     def outcome(self, flight: Flight, model: dict[str, Floats], charges: tuple[Charge, ...]) -> Outcome:
@@ -101,7 +109,8 @@ class Learning:
         shares = (samples / max(samples.sum(), 1)).astype(np.float32)
         updates = groups[0].updates if len(groups) == 1 else np.concatenate([g.updates for g in groups])
         extras = [g.extra for g in groups if g.extra is not None]
-        plain = [g.updates if g.seen is None else g.seen for g in groups] if extras else []
+        bent = any(g.seen is not None for g in groups)
+        plain = [g.updates if g.seen is None else g.seen for g in groups] if bent else []
         buffers = shares @ together["buffers"] if clients.size else trainer.initial_buffers
         return Outcome(
             round, flight.started_s, flight.at_s, clients, Updates(updates), buffers, samples, together["losses"],
@@ -109,6 +118,7 @@ class Learning:
             charges, staleness=together["staleness"] if round.carry else None, steps=together["steps"],
             lr=self._lr(round), extra=np.concatenate(extras).mean(axis=0) if extras and clients.size else None,
             population=self.world.population.clients, seen=Updates(np.concatenate(plain)) if plain else None,
+            held=joined([g.held for g in groups], [g.clients.size for g in groups]),
         )  # fmt: skip
 
     def train(self, work: Work) -> Trained:
@@ -141,12 +151,14 @@ class Learning:
 
     def snapshot(self) -> State:
         """What clients keep."""
-        return self.kept.snapshot(), self.own.snapshot()
+        return self.kept.snapshot(), self.own.snapshot(), self.delivery.snapshot(), self.shapes.snapshot()
 
     def restore(self, state: State) -> None:
         """Back to a snapshot."""
         self.kept.restore(state[0])
         self.own.restore(state[1])
+        self.delivery.restore(state[2])
+        self.shapes.restore(state[3])
 
     # ---------------------------------------------------------------- one model's clients
 
@@ -159,7 +171,7 @@ class Learning:
             none = np.zeros((0, trainer.n_params), np.float32)
             flat = np.zeros((0, trainer.initial_buffers.size), np.float32)
             return Replies(clients, none, flat, nothing, clients, nothing, nothing.astype(bool), nothing, clients, None)
-        keep = None if round.submodel is None else round.submodel.keep
+        held = None if round.held is None else round.held.only(rows)
         correction, mine = round.correction, None
         if isinstance(algorithm, Keeping):
             mine = self.kept.of(clients, np.zeros(trainer.n_params, np.float32))
@@ -168,35 +180,38 @@ class Learning:
         efforts = None if round.efforts is None else round.efforts[rows]
         work = Work(
             model["params"], model["buffers"], clients, views, round.number, round.path, round.lr_scale, correction,
-            keep, efforts,
+            efforts=efforts,
         )  # fmt: skip
-        done, extra, seen = self.train(work), None, None
-        updates = self._through_channels(round, rows, done.updates)
+        done, extra, seen = self._train_held(work, held), None, None
+        updates = self.delivery.read(round, rows, done.updates)
         if mine is not None and isinstance(algorithm, Keeping):
             lr = self._lr(round)
             later, extra = algorithm.keep(round.correction, mine, done.updates, done.steps, lr)
             self.kept.put(clients, later)
             if correction.drift is not None:
                 seen = updates + (np.float32(lr) * done.steps.astype(np.float32))[:, None] * correction.drift
+        if held is not None and len(held.submodels) > 1:  # updates are compared where everybody has weights
+            seen = (updates if seen is None else seen) * held.everybody()
         if isinstance(algorithm, Personal) and algorithm.tuning.remembered:
             if self.plan.channels == () and updates is done.updates:
                 updates = updates.copy()  # the trainer's room is used again
-            self._train_own(algorithm.tuning, work)
+            self._train_own(algorithm.tuning, work, held)
         return Replies(
             clients, updates, done.buffers, done.losses, done.steps, round.claims[rows], round.exploring[rows],
-            durations[rows], np.full(clients.size, behind), extra, seen,
+            durations[rows], np.full(clients.size, behind), extra, seen, held,
         )  # fmt: skip
 
-    def _train_own(self, tuning: Tuning, work: Work) -> None:
+    def _train_own(self, tuning: Tuning, work: Work, held: Held | None) -> None:
         """Each client goes on with its own model v: v ← v - lr (g(v) + prox (v - w)), w the model of the round."""
         scale, prox = self._scale(tuning, work.round), np.float32(tuning.prox)
         for row, client in enumerate(work.clients):
             alone = work.clients[row : row + 1]
             start = self.own.of(alone, work.params)[0]
             pull = Correction(prox=tuning.prox, drift=(prox * (start - work.params))[None])
-            own = Work(start, work.buffers, alone, [work.rows[row]], work.round, work.path, scale, pull, work.keep,
+            own = Work(start, work.buffers, alone, [work.rows[row]], work.round, work.path, scale, pull,
                        steps=tuning.steps)  # fmt: skip
-            self.own.put(np.array([client]), start + self.train(own).updates)
+            mine = None if held is None else held.only(np.array([row]))
+            self.own.put(np.array([client]), start + self._train_held(own, mine).updates)
 
     def _lr(self, round: Round) -> float:
         return self.world.trainer.training.lr_at(round.number) * round.lr_scale
@@ -216,21 +231,31 @@ class Learning:
             views.append(own if arranged is None else own[arranged])
         return views
 
-    def _through_channels(self, round: Round, rows: Ints, updates: Floats) -> Floats:
-        """What the server reads of the updates; who sends a share of its update leaves out random coordinates."""
-        if round.sent is not None:
-            shares, columns = round.sent[rows], np.arange(updates.shape[1]) + round.number * updates.shape[1]
-            draws = [uniforms(self.plan.seed, "sent", c, columns) for c in round.invited[rows]]
-            updates = np.where(np.array(draws) < shares[:, None], updates, np.float32(0))
-        if not self.plan.channels:
-            return updates
-        out = np.empty_like(updates)
-        for row, client in enumerate(round.invited[rows].tolist()):
-            rng = stream(self.plan.seed, "channel", round.number, *round.path, client)
-            small = updates[row] if round.submodel is None else round.submodel.gather(updates[row])
-            read, _ = send(self.plan.channels, small, rng)
-            out[row] = read if round.submodel is None else round.submodel.scatter(read)
-        return out
+    def _train_held(self, work: Work, held: Held | None) -> Trained:
+        """Training of clients who may hold different weights."""
+        if held is None:
+            return self.train(work)
+        which, parts = held.of(len(work.clients)), []
+        for i in np.unique(which).tolist():
+            rows = np.flatnonzero(which == i)
+            shape = self.shapes.of(held.submodels[i])
+            done = self.train(replace(work.some(rows), keep=held.submodels[i].keep, units=shape.units))
+            parts.append((rows, done))
+        return parts[0][1] if len(parts) == 1 else merged(parts, len(work.clients))
 
 
 _COLUMNS = ("clients", "buffers", "losses", "steps", "claims", "exploring", "durations_s", "staleness")
+
+
+def joined(parts: Sequence[Held | None], sizes: Sequence[int]) -> Held | None:
+    """Who holds what, for groups of clients that stand one after the other; None where all have every weight."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    if len(parts) == 1 or (len({id(part) for part in known}) == 1 and known[0].which is None):
+        return known[0]
+    whole = Submodel(np.ones(known[0].submodels[0].keep.size, bool))
+    filled = [part or Held((whole,)) for part in parts]
+    firsts = np.cumsum([0, *(len(part.submodels) for part in filled)])
+    which = [first + part.of(n) for first, part, n in zip(firsts, filled, sizes, strict=False)]
+    return Held(tuple(s for part in filled for s in part.submodels), np.concatenate(which))

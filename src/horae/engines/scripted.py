@@ -53,6 +53,7 @@ class Scripted:
             yield Outcome(
                 round, self._now_s - 1.0, self._now_s, kept, Updates(self._script(round)[:q]), np.zeros(0, np.float32),
                 np.ones(q, np.int64), np.zeros(q), np.ones(q), round.claims[:q], round.exploring[:q],
+                held=None if round.held is None else round.held.only(np.arange(q)),
             )  # fmt: skip
 
     def ask(self, work: Any, *, charge: bool = True) -> Any:

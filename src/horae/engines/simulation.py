@@ -226,6 +226,7 @@ class Simulation:
         seed, invited, path = self._plan.seed, round.invited, round.path
         opens_s = self._now_s + self._pace.check_in_s + self._delay_s()
         job, late = self._learning.job(round), self._late.pop(path, ())
+        self._learning.shapes.hand_over(round)
         durations = self._world.cost.seconds(job, self._world.devices.capacity(invited, seed))
         leaves_s = self._world.availability.until(invited, opens_s, seed) - opens_s
         flight = depart(round, opens_s, job, durations, leaves_s, late)

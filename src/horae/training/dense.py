@@ -41,8 +41,8 @@ class Dense:
 
     @torch.inference_mode()
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
-        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
-        q, sums = len(work.clients), np.empty(len(work.clients))
+        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""
+        q, sums = len(work.clients), np.empty(plan.counts.shape)
         steps = (plan.counts > 0).sum(axis=1)
         for first in range(0, q, self.training.chunk):
             rows = first + np.argsort(-steps[first : first + self.training.chunk], kind="stable")
@@ -50,7 +50,7 @@ class Dense:
         return np.repeat(work.buffers[None], q, 0), sums
 
     def _train_chunk(self, work: Work, plan: Batches, rows: Ints) -> tuple[Tensor, Tensor]:
-        """Updates `(clients, P)` and summed losses `(clients,)` of the clients at `rows`."""
+        """Updates `(clients, P)` and summed losses `(clients, steps)` of the clients at `rows`."""
         descent = Descent(self.training, work, rows)
         gradient = torch.empty_like(descent.weights)
         index, weight = _steps_first(plan.index[rows]), _steps_first(plan.weight[rows]).unsqueeze(3)
@@ -62,7 +62,7 @@ class Dense:
                 x = self.x.index_select(0, picked.reshape(-1)).view(*picked.shape, -1)
                 self._differentiate(x, y, shares, out, weights, slopes)
                 descent.step(gradient[:active])
-        return descent.updates(), -(logp * (weight > 0)).sum((0, 2, 3), dtype=torch.float64)
+        return descent.updates(), -(logp * (weight > 0)).sum((2, 3), dtype=torch.float64).T
 
     def _differentiate(
         self, x: Tensor, y: Tensor, weight: Tensor, logp: Tensor, weights: dict[str, Tensor], slopes: dict[str, Tensor]

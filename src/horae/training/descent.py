@@ -29,7 +29,8 @@ class Descent:
 
     def __init__(self, training: Training, work: Work, rows: Ints) -> None:
         """rows: the positions in `work.clients` of the clients that descend, those with most steps first."""
-        self.training, self.prox = training, work.correction.prox
+        self.training = training = work.table or training
+        self.prox = work.correction.prox
         self.lr = training.lr_at(work.round) * work.lr_scale
         self.start = work.start()
         self.weights = self.start.repeat(len(rows), 1)

@@ -310,13 +310,12 @@ static void through(const layer *layers, int64_t depth, const float *w, const fl
 }
 
 /* One client: all its steps from the weights w, which are changed in place. more: whether index goes on behind its own samples.
-   Returns the sum over samples of -log p(label), each at the weights of its step. */
-static double descend(const layer *layers, int64_t depth, int64_t size, float *w, const float *start, const data *from,
+   losses (steps): Σ over a step's samples of -log p(label), at the weights of that step. */
+static void descend(const layer *layers, int64_t depth, int64_t size, float *w, const float *start, const data *from,
                       const int64_t *index, const float *weight, const int64_t *counts, int more, const rule *how, const float *drift,
-                      const float *keep, const room *in) {
+                      const float *keep, const room *in, double *losses) {
     int64_t padded = (from->batch + 3) / 4 * 4, widest = 0, taken = 0;
     int simple = plain(how, drift, keep);
-    double loss = 0.0;
     float *scratch = in->floats + size, *g = scratch, *first = g + size, *second = first + size, *act[MOST], *slope[2];
     const float **rows = in->rows, **soon = rows + depth * padded;
     scratch += 3 * size;
@@ -329,6 +328,7 @@ static double descend(const layer *layers, int64_t depth, int64_t size, float *w
     if (!simple) memset(first, 0, 2 * size * sizeof(float));
     for (int64_t s = 0; s < from->steps; s++) {
         int64_t n = counts[s], full = (n + 3) / 4 * 4, n_soon = s + 1 < from->steps || more ? from->batch : 0;
+        losses[s] = 0.0;
         if (!n) continue;
         for (int64_t r = 0; r < full; r++) {
             int64_t at = s * from->batch + r;
@@ -338,7 +338,7 @@ static double descend(const layer *layers, int64_t depth, int64_t size, float *w
         }
         for (int64_t r = 0; r < n_soon; r++) soon[r] = from->x + index[(s + 1) * from->batch + r] * from->stride;
         through(layers, depth, w, rows, padded, full, soon, n_soon, act);
-        loss += cross_entropy(layers + depth - 1, act[depth - 1], in->labels, in->shares, full);
+        losses[s] = cross_entropy(layers + depth - 1, act[depth - 1], in->labels, in->shares, full);
         if (!simple) memset(g, 0, size * sizeof(float));
         float *error = act[depth - 1];
         for (int64_t d = depth - 1; d >= 0; d--) {
@@ -351,7 +351,6 @@ static double descend(const layer *layers, int64_t depth, int64_t size, float *w
         }
         if (!simple) step(how, size, w, start, g, first, second, drift, keep, ++taken);
     }
-    return loss;
 }
 
 /* `high` outputs of `wide` inputs, at most 4 x 4, of to = now - then; a row per input becomes a row per output of `length`. */
@@ -382,7 +381,7 @@ static void leave(const layer *l, const float *now, const float *then, float *to
         for (int64_t o = 0; o < l->out; o++) to[l->out * l->in + o] = now[l->bias + o] - then[l->bias + o];
 }
 
-/* Every client, from the same padded start. drift: (clients or 1, size) with drift_stride size or 0. updates (clients, params): in torch's layout. */
+/* Every client, from the same padded start. drift: (clients or 1, size) with drift_stride size or 0. updates (clients, params): in torch's layout; losses (clients, steps). */
 void train(const layer *layers, int64_t depth, int64_t size, const float *start, const data *from, const rule *how,
            const float *drift, int64_t drift_stride, const float *keep, const int64_t *index, const float *weight,
            const int64_t *counts, int64_t clients, const room *in, float *updates, int64_t params, double *losses) {
@@ -390,8 +389,8 @@ void train(const layer *layers, int64_t depth, int64_t size, const float *start,
     float *w = in->floats;
     for (int64_t c = 0; c < clients; c++) {
         memcpy(w, start, size * sizeof(float));
-        losses[c] = descend(layers, depth, size, w, start, from, index + c * cells, weight + c * cells, counts + c * from->steps,
-                            c + 1 < clients, how, drift ? drift + c * drift_stride : drift, keep, in);
+        descend(layers, depth, size, w, start, from, index + c * cells, weight + c * cells, counts + c * from->steps,
+                c + 1 < clients, how, drift ? drift + c * drift_stride : drift, keep, in, losses + c * from->steps);
         float *to = updates + c * params;
         for (int64_t d = 0; d < depth; d++) {
             leave(layers + d, w, start, to);

@@ -39,31 +39,32 @@ class Lean:
     grain = 1  # every client is trained by itself
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
-        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
-        q, sums = len(work.clients), np.empty(len(work.clients))
+        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""
+        q, sums = len(work.clients), np.zeros(plan.counts.shape)
         buffers = np.repeat(work.buffers[None], q, 0)
         self.module.train()
         with torch.random.fork_rng(devices=[]):
             for row in range(q):
                 key = stream(self.seed, "layers", work.round, int(work.clients[row]))
                 torch.default_generator.manual_seed(int(key.integers(2**63)))
-                updates[row], sums[row] = self._train_client(work, plan, row, torch.from_numpy(buffers[row]))
+                own = torch.from_numpy(buffers[row])
+                updates[row] = self._train_client(work, plan, row, own, sums[row])
         return buffers, sums
 
-    def _train_client(self, work: Work, plan: Batches, row: int, buffers: Tensor) -> tuple[Tensor, float]:
-        """The update `(P,)` and summed loss of one client; its buffers are changed in place."""
+    def _train_client(self, work: Work, plan: Batches, row: int, buffers: Tensor, losses: Doubles) -> Tensor:
+        """The update `(P,)` of one client; its buffers and summed losses `(steps,)` are filled in place."""
         descent = Descent(self.training, work, np.array([row]))
         params = {name: view.requires_grad_() for name, view in self.layout.views(descent.weights[0]).items()}
         counters = {name: b.clone() for name, b in self.module.named_buffers() if not b.is_floating_point()}
         tensors = {**params, **self.buffers.views(buffers), **counters}
-        index, total = torch.from_numpy(plan.index[row]), 0.0
-        for picked, count in zip(index, plan.counts[row].tolist(), strict=True):
+        index = torch.from_numpy(plan.index[row])
+        for step, (picked, count) in enumerate(zip(index, plan.counts[row].tolist(), strict=True)):
             if count:
                 part = picked[:count]
                 x, y = self.samples.some(part)
                 loss = self.task.mean(functional_call(self.module, tensors, (x,)), y)
                 slopes = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
-                total += count * loss.item()
+                losses[step] = count * loss.item()
                 with torch.no_grad():
                     descent.step(torch.cat([slope.reshape(-1) for slope in slopes])[None])
-        return descent.updates()[0], total
+        return descent.updates()[0]

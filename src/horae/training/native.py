@@ -127,13 +127,13 @@ class Native:
         return cls(Padding.of(stack, layout), training, x.contiguous(), y)
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
-        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
+        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""
         kernel = _kernel()
         clients, steps, batch = plan.index.shape
         size, depth = self.padding.size, len(self.padding.layers)
         layers = _layers(self.padding.layers)
         start, keep, drift = self._bent(work)
-        zeros, losses = np.zeros(self.x.shape[1], np.float32), np.zeros(clients)
+        zeros, losses = np.zeros(self.x.shape[1], np.float32), np.zeros((clients, steps))
         data = _Data(self.x.data_ptr(), self.y.data_ptr(), self.x.shape[1], steps, batch, _at(zeros))
         room, _held = _room(size + kernel.scratch_size(layers, depth, size, batch), depth, batch)
         columns = [np.ascontiguousarray(column) for column in (plan.index, plan.weight, plan.counts)]
@@ -172,7 +172,8 @@ class Native:
         return into(work.start().numpy()), keep, padded
 
     def _rule(self, work: Work) -> _Rule:
-        t, lr = self.training, self.training.lr_at(work.round) * work.lr_scale
+        t = work.table or self.training
+        lr = t.lr_at(work.round) * work.lr_scale
         adam = t.optimizer == "adam"
         return _Rule(lr, t.momentum, t.weight_decay, work.correction.prox, BETA1, BETA2, EPSILON, adam)
 

@@ -39,7 +39,7 @@ class Path(Protocol):
         """Clients that must be trained together for the same bits."""
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
-        """Fill updates `(q, P)`; returns buffers `(q, B)` and summed losses `(q,)`."""
+        """Fill updates `(q, P)`; returns buffers `(q, B)` and each step's summed losses `(q, steps)`."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Pool:
         return self.path.grain
 
     def train(self, work: Work, plan: Batches, updates: Floats, name: Name = None) -> tuple[Floats, Doubles]:
-        """Fill updates `(q, P)`, which other processes find under `name`. Returns buffers and summed losses."""
+        """Fill updates `(q, P)`, which others find under `name`. Returns buffers and each step's summed losses."""
         cuts = list(_cuts(len(work.clients), self.path.grain, self.workers))
         if not cuts or (len(cuts) == 1 and isinstance(self.hands, Near)):
             return self.path.train(work, plan, updates)

@@ -36,7 +36,10 @@ def train_one(module: nn.Module, training: Training, work: Work, row: int, x: Fl
         losses.extend(each.tolist())
     mean = np.array([np.mean(losses) if losses else 0.0])
     processed, steps = np.array([len(losses)]), np.array([len(_picked(training, work, row, seed))])
-    return Trained((weights - start).numpy()[None], work.buffers[None], mean, processed, steps)
+    counts = np.array([[len(picked) for picked in _picked(training, work, row, seed)]])
+    ends = np.cumsum(counts[0])
+    sums = np.array([[np.sum(losses[end - n : end]) for end, n in zip(ends, counts[0], strict=True)]])
+    return Trained((weights - start).numpy()[None], work.buffers[None], mean, processed, steps, sums, counts)
 
 
 def update_rule(training: Training, lr: float) -> Rule:

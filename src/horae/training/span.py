@@ -39,19 +39,19 @@ class Span:
 
     @torch.inference_mode()
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
-        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and summed losses."""
-        training, (clients, steps, batch) = self.dense.training, plan.index.shape
+        """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""
+        training, (clients, steps, batch) = work.table or self.dense.training, plan.index.shape
         bent = work.correction.drift is not None or work.keep is not None
         if training.optimizer == "adam" or bent or steps * batch > MOST_SAMPLES:
             return self.dense.train(work, plan, updates)
-        sums = np.empty(clients)
+        sums = np.empty((clients, steps))
         for first in range(0, clients, training.chunk):
             rows = np.arange(first, min(first + training.chunk, clients))
             updates[rows[0] : rows[-1] + 1], sums[rows] = self._train_chunk(work, plan, rows)
         return np.repeat(work.buffers[None], clients, 0), sums
 
     def _train_chunk(self, work: Work, plan: Batches, rows: Ints) -> tuple[Tensor, Tensor]:
-        """Updates `(clients, P)` and summed losses `(clients,)` of the clients at `rows`."""
+        """Updates `(clients, P)` and summed losses `(clients, steps)` of the clients at `rows`."""
         (layer,), (k, steps, batch) = self.dense.stack, plan.index[rows].shape
         start = self.dense.layout.views(work.start()[None])
         index = torch.from_numpy(plan.index[rows])
@@ -68,11 +68,11 @@ class Span:
     def _descend(
         self, work: Work, first: Tensor, x: Tensor, columns: tuple[Tensor, Tensor, Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Slopes dY times what they weigh at the end `(clients, samples, classes)`, what w_0 weighs, summed losses."""
+        """Slopes dY times what they weigh at the end `(clients, samples, classes)`, what w_0 weighs, step losses."""
         y, weight, at_work = columns
         k, steps, batch, classes = first.shape
-        slopes, losses = torch.zeros(k, steps * batch, classes), torch.zeros(k, dtype=torch.float64)
-        table, inner = _weights(self.dense.training, work, steps), _inner(x)
+        slopes, losses = torch.zeros(k, steps * batch, classes), torch.zeros(k, steps, dtype=torch.float64)
+        table, inner = _weights(work.table or self.dense.training, work, steps), _inner(x)
         if self.dense.stack[0].bias:
             inner += 1.0  # a bias is an input that is always 1
         for s in range(steps):
@@ -82,7 +82,7 @@ class Span:
                 known = slopes[:, before] * _each(table[s, 1 : s + 1], batch)
                 logits = torch.baddbmm(logits, inner[:, here, before], known)
             logp = torch.log_softmax(logits, 2)
-            losses -= (torch.gather(logp, 2, y[:, s]) * (weight[:, s] > 0)).sum((1, 2), dtype=torch.float64)
+            losses[:, s] = -(torch.gather(logp, 2, y[:, s]) * (weight[:, s] > 0)).sum((1, 2), dtype=torch.float64)
             slopes[:, here] = logp.exp_().mul_(weight[:, s]).scatter_add_(2, y[:, s], -weight[:, s])
         taken = at_work.sum(1)  # a client that ends earlier keeps what its own last step left
         last = torch.from_numpy(table)[taken]

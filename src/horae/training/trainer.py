@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from horae.errors import require
+from horae.pure.anatomy import Anatomy
 from horae.training.arena import Arena
 from horae.training.dense import Dense
 from horae.training.executors import LOCAL, starter
@@ -25,11 +27,12 @@ from horae.training.native import MOST_LAYERS, Native, compiled
 from horae.training.plan import Training, batches
 from horae.training.pool import Hands, Near, Path, Pool
 from horae.training.samples import Samples
+from horae.training.shaped import Shaped
 from horae.training.span import Span
 from horae.training.stack import Affine, affine_stack
 from horae.training.tasks import TASKS
 from horae.training.work import Trained, Work
-from horae.types import Doubles, Floats, Ints, TaskName
+from horae.types import Bools, Doubles, Floats, Ints, TaskName
 
 TEST_BLOCK = 8192  # samples tested at once
 DEEP_BLOCK = 256  # by modules that are no stack of linear layers, whose activations would leave the cache
@@ -70,12 +73,13 @@ class Trainer:
         self._params, self._buffers = Layout.of_params(self.module), Layout.of_buffers(self.module)
         near = pool == LOCAL
         self._path, self._arena = self._choose_path(), Arena(shared=near and workers > 1)
+        self._shaped = Shaped(self._path, self.module, self._samples.example)
         hands: Hands = (
-            Near(self._path, workers, training.threads)
+            Near(self._shaped, workers, training.threads)
             if near
-            else Far(self._path, training.threads, starter(pool, workers))
+            else Far(self._shaped, training.threads, starter(pool, workers))
         )
-        self._pool = None if near and workers == 1 else Pool(self._path, workers, self._arena, hands)
+        self._pool = None if near and workers == 1 else Pool(self._shaped, workers, self._arena, hands)
         self.path_name, self.n_params = self._path.name, self._params.size
         self.initial_params, self.initial_buffers = self._params.flatten(module), self._buffers.flatten(module)
         self.flops_per_sample = forward_flops(self.module, self._samples.example)
@@ -83,16 +87,27 @@ class Trainer:
     def train(self, work: Work) -> Trained:
         """Every client's local training, from the same start."""
         sizes = np.array([len(rows) for rows in work.rows], np.int64)
-        table = replace(self.training, steps=work.steps, epochs=0) if work.steps else self.training
+        table = work.table or self.training
+        table = replace(table, steps=work.steps, epochs=0) if work.steps else table
         plan = batches(table, sizes, work.clients, self.seed, work.round, work.efforts)
         updates, name = self._arena.take(len(sizes), self.n_params)
         processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
         if self._pool is None:
-            buffers, sums = self._path.train(work, index, updates)
+            buffers, sums = self._shaped.train(work, index, updates)
         else:
             buffers, sums = self._pool.train(work, index, updates, name)
         steps = (plan.counts > 0).sum(axis=1)
-        return Trained(updates, buffers, sums / np.maximum(processed, 1), processed, steps)
+        losses = sums.sum(axis=1) / np.maximum(processed, 1)
+        return Trained(updates, buffers, losses, processed, steps, sums, plan.counts)
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """What the model's tensors are for, and which of its units can be taken out; found when it is first asked."""
+        return self._shaped.anatomy
+
+    def flops_of(self, units: Bools) -> int:
+        """FLOPs of a sample's forward pass through the model that these living units leave, counted."""
+        return self._shaped.flops_of(units)
 
     def close(self) -> None:
         """End the workers, if there are any; another round would start them again."""

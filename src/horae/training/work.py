@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from horae.training.plan import Training
 from horae.types import Bools, Correction, Doubles, Floats, Ints, Path
 
 
@@ -19,6 +23,8 @@ class Work:
     batches. path: the cohort, for the reader of a trace. lr_scale: times the learning rate. correction: bends the
     gradient. keep `(P,)`: the weights that live; None is all. efforts `(q,)`: times the usual
     local steps (or epochs), by client; None is 1. steps: of every client, in place of the table's; 0 is the table's.
+    table: the [training] table, in place of the experiment's. units `(units,)`: those that live; None is all. What they
+    leave is trained as a smaller model.
     """
 
     params: Floats
@@ -32,6 +38,8 @@ class Work:
     keep: Bools | None = None
     efforts: Doubles | None = None
     steps: int = 0
+    table: Training | None = None
+    units: Bools | None = None
 
     def part(self, clients: slice) -> Work:
         """The same work for some clients that stand side by side."""
@@ -41,6 +49,16 @@ class Work:
         return replace(
             self, clients=self.clients[clients], rows=self.rows[clients] if self.rows else [], correction=correction
         )
+
+    def some(self, rows: Ints) -> Work:
+        """The same work for some clients, by their positions."""
+        drift = self.correction.drift
+        own = drift if drift is None or drift.ndim == 1 else drift[rows]
+        efforts = None if self.efforts is None else self.efforts[rows]
+        return replace(
+            self, clients=self.clients[rows], rows=[self.rows[i] for i in rows], efforts=efforts,
+            correction=replace(self.correction, drift=own),
+        )  # fmt: skip
 
     def start(self) -> Tensor:
         """The weights every client starts from, `(P,)`: dropped ones are zero. A copy."""
@@ -54,7 +72,8 @@ class Trained:
 
     updates `(q, P)`: w_end - w_start, zero where a weight was dropped. buffers `(q, B)`: at the end. losses `(q,)`:
     mean training loss of the samples processed, each measured at the weights of its step; 0 for a client that
-    processed none. processed `(q,)`: samples, repeats counted; steps `(q,)`: local steps.
+    processed none. processed `(q,)`: samples, repeats counted; steps `(q,)`: local steps. sums, counts `(q, most
+    steps)`: each step's summed loss, and its samples.
     """
 
     updates: Floats
@@ -62,3 +81,17 @@ class Trained:
     losses: Doubles
     processed: Ints
     steps: Ints
+    sums: Doubles
+    counts: Ints
+
+
+def merged(parts: Sequence[tuple[Ints, Trained]], n: int) -> Trained:
+    """What came of the same work in parts, each with the positions of its clients among all n."""
+    out: dict[str, Any] = {}
+    for name in (f.name for f in fields(Trained)):
+        columns = [(rows, getattr(done, name)) for rows, done in parts]
+        width = max((column.shape[1:] for _, column in columns), default=())
+        out[name] = np.zeros((n, *width), columns[0][1].dtype)
+        for rows, column in columns:
+            out[name][(rows, *(slice(0, w) for w in column.shape[1:]))] = column
+    return Trained(**out)

@@ -7,7 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from horae.pure.anatomy import Anatomy
 from horae.pure.tree import CohortTree, Path, Verdict
+from horae.types.masks import Held
 from horae.types.values import (
     Bools,
     Capacity,
@@ -23,7 +25,6 @@ from horae.types.values import (
     Ref,
     Round,
     State,
-    Submodel,
     Tuning,
     Updates,
     Wishes,
@@ -193,6 +194,31 @@ class Clustering(Protocol):
 
 
 @runtime_checkable
+class Suited(Protocol):
+    """A pruning that not every model has the parts for."""
+
+    def fits(self, anatomy: Anatomy) -> None:
+        """Refuse a model that cannot be pruned so. Errors: ConfigError."""
+
+
+@runtime_checkable
+class Uneven(Protocol):
+    """A pruning whose clients may train different weights in one round."""
+
+    @property
+    def uneven(self) -> bool:
+        """Do they?"""
+
+
+@runtime_checkable
+class Searching(Protocol):
+    """A clustering that compares updates of one cohort over many rounds."""
+
+    def searching(self, tree: CohortTree, spent: float) -> bool:
+        """May a cohort still be split? Until then its clients train the same weights in all rounds."""
+
+
+@runtime_checkable
 class Forecasting(Protocol):
     """A selector that goes by how long clients will stay."""
 
@@ -261,14 +287,20 @@ class Sceptic(Protocol):
 class Pruning(Protocol):
     """Which weights are trained and sent."""
 
-    def init(self, params: Floats, seed: int) -> State:
-        """The first state."""
+    def begin(self, params: Floats, buffers: Floats, seed: int, ask: Ask) -> tuple[Floats, State]:
+        """The model to begin with, and the first state. Clients may be asked, at their cost; params stay as they are.
 
-    def plan(self, state: State, path: Path, number: int) -> Submodel | None:
-        """The weights that live in this round; None is all of them."""
+        Errors: ConfigError where this model cannot be pruned so.
+        """
 
-    def learn(self, state: State, outcome: Outcome) -> State:
-        """What the round taught about the weights."""
+    def plan(self, state: State, number: int, invited: Ints, ask: Ask) -> Held | None:
+        """The weights that each of these clients trains in this round; None is all of them."""
+
+    def learn(self, state: State, params: Floats, outcome: Outcome, ask: Ask, *, frozen: bool) -> tuple[Floats, State]:
+        """The model to go on with after a round's server step, and what the round taught about the weights.
+
+        frozen: the cohort is being looked into, and every change of its masks would blur what is seen.
+        """
 
 
 class Alignment(Protocol):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from horae.pure.tree import Path
+from horae.types.masks import Held
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -35,28 +36,6 @@ class Correction:
 
 
 @dataclass(frozen=True)
-class Submodel:
-    """The only bridge between the dense model and the weights that are trained and sent.
-
-    keep: `(params,)` bool, True where a weight lives. Dropped weights are exactly zero on the client and in its update.
-    """
-
-    version: int
-    keep: Bools
-
-    def gather(self, full: Floats) -> Floats:
-        """The living weights of `full (..., params)`, in index order: `(..., kept)`."""
-        small: Floats = full[..., self.keep]
-        return small
-
-    def scatter(self, small: Floats) -> Floats:
-        """`small (..., kept)` back in full index space, zero where a weight was dropped."""
-        full = np.zeros((*small.shape[:-1], self.keep.size), np.float32)
-        full[..., self.keep] = small
-        return full
-
-
-@dataclass(frozen=True)
 class Ref:
     """A name for arrays held by a data plane."""
 
@@ -72,7 +51,8 @@ class Round:
     invited `(n,)`: client ids, already more than the quorum. quorum: how many replies end the round. deadline_s: the
     longest it may last. claims `(n,)`: the reward each invited client claims for this cohort, NaN for none. exploring
     `(n,)`: True where the client came by chance and not by preference. carry: how many rounds late a reply may come.
-    efforts, sent `(n,)`: times the usual steps, and the share of its update that a client sends; None: 1.
+    efforts, sent `(n,)`: times the usual steps, and the share of its update that a client sends; None: 1. held: the
+    weights that the invited train; None: all.
     """
 
     path: Path
@@ -84,7 +64,7 @@ class Round:
     claims: Doubles
     exploring: Bools
     correction: Correction = field(default_factory=Correction)
-    submodel: Submodel | None = None
+    held: Held | None = None
     lr_scale: float = 1.0
     carry: int = 0
     efforts: Doubles | None = None
@@ -93,7 +73,11 @@ class Round:
 
 @dataclass(frozen=True)
 class Charge:
-    """What something cost, by purpose; the ledger adds these up. flops counts multiply and add as two."""
+    """What something cost, by purpose; the ledger adds these up.
+
+    flops counts multiply and add as two, as the model's shape has them; sparse_flops: those that would be left if zeros
+    cost nothing. client_s: seconds of all clients together.
+    """
 
     purpose: str
     participations: int = 0
@@ -101,6 +85,7 @@ class Charge:
     nbytes_down: int = 0
     flops: int = 0
     client_s: float = 0.0
+    sparse_flops: int = 0
 
 
 @dataclass(frozen=True)
@@ -179,6 +164,7 @@ class Outcome:
     None: nobody is late. steps `(q,)`: local steps. lr: the round's local learning rate. extra `(params,)`: the mean of
     what a `Keeping` algorithm's clients sent beside their updates. population: all clients.
     seen: the updates as they had been without what bent them, for the clustering; None: the updates themselves.
+    held: the weights that each participant trained; None: all.
     """
 
     round: Round
@@ -202,6 +188,7 @@ class Outcome:
     extra: Floats | None = None
     seen: Updates | None = None
     population: int = 0
+    held: Held | None = None
 
     def healthy(self) -> Outcome:
         """The same without the participants whose update is not finite: one diverged client must not spoil a model."""
@@ -211,7 +198,8 @@ class Outcome:
         columns = ("clients", "samples", "losses", "durations_s", "claims", "exploring", "staleness", "steps")
         kept: dict[str, Any] = {name: c[ok] for name in columns if (c := getattr(self, name)) is not None}
         seen = None if self.seen is None else self.seen.only(ok)
-        return replace(self, **kept, updates=self.updates.only(ok), seen=seen, refused=int((~ok).sum()))
+        held = None if self.held is None else self.held.only(ok)
+        return replace(self, **kept, updates=self.updates.only(ok), seen=seen, held=held, refused=int((~ok).sum()))
 
     @property
     def unbent(self) -> Outcome:
@@ -307,89 +295,3 @@ class Capacity:
 
     ms_per_sample: Doubles
     kbps: Doubles
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Ask clients for the test accuracy of one model each.
-
-    models: params by path; home `(clients,)`: index into `paths`.
-    """
-
-    clients: Ints
-    paths: tuple[Path, ...]
-    params: tuple[Floats, ...]
-    buffers: tuple[Floats, ...]
-    home: Ints
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Answers to Evaluate.
-
-    correct, tested `(clients,)` count test samples; losses `(clients,)` are mean test losses.
-    """
-
-    correct: Ints
-    tested: Ints
-    losses: Doubles
-
-
-@dataclass(frozen=True)
-class Examine(Evaluate):
-    """Ask how these models do on all those clients' test samples together. The answer: numbers by name.
-
-    metrics: those to be told beside the task's own, of "top5", "f1", "precision", "recall".
-    """
-
-    metrics: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Practise:
-    """Ask clients to train a model once, apart from any round: pre-training, exploration, a newcomer's first update.
-
-    clients: ids; None: `n` of those who are there. The answer: Practice. steps: 0 is the experiment's. number: tells
-    apart the batches of several such calls. sent: the share of the update that is sent.
-    """
-
-    params: Floats
-    buffers: Floats
-    clients: Ints | None = None
-    n: int = 0
-    steps: int = 0
-    number: int = 0
-    purpose: str = "pre-training"
-    sent: float = 1.0
-
-
-@dataclass(frozen=True)
-class Practice:
-    """What came of it: clients `(q,)`, their updates, samples and mean losses."""
-
-    clients: Ints
-    updates: Updates
-    samples: Ints
-    losses: Doubles
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Ask clients for the mean loss of some models on their training samples. The answer: `(q, models)`."""
-
-    clients: Ints
-    params: tuple[Floats, ...]
-    buffers: tuple[Floats, ...]
-    purpose: str = "losses"
-
-
-@dataclass(frozen=True)
-class LabelCounts:
-    """Ask clients how many training samples of each label they hold now. The answer: `(q, classes)`."""
-
-    clients: Ints
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Ask which planted groups there are. The answer: sorted ids, empty where nothing is planted."""

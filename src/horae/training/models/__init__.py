@@ -10,7 +10,7 @@ from typing import Protocol
 from torch import nn
 
 from horae.training.models.albert import Albert
-from horae.training.models.classic import LeafCnn, TwoCnn
+from horae.training.models.classic import AutoFlipCnn, LeafCnn, TwoCnn
 from horae.training.models.cnn import Cnn
 from horae.training.models.foreign import Module, Timm, Torchvision
 from horae.training.models.linear import Logistic, Mlp
@@ -41,6 +41,7 @@ MODELS = {
     "cnn": Cnn,
     "leaf-cnn": LeafCnn,
     "two-cnn": TwoCnn,
+    "autoflip-cnn": AutoFlipCnn,
     "resnet18": Resnet18,
     "resnet34": Resnet34,
     "mobilenetv2": MobileNetV2,

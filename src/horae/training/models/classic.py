@@ -47,6 +47,36 @@ class TwoCnn:
         return _two_convolutions("two-cnn", self.dense, shape, classes)
 
 
+@dataclass(frozen=True)
+class AutoFlipCnn:
+    """AutoFLIP's network: two 5x5 convolutions, each with a 2x2 max-pool and ReLU, a mean to 7x7, one hidden layer.
+
+    width: channels of the first convolution; the second has twice as many. dense: the width of the hidden layer.
+    1,664,970 parameters for 3x24x24 images of 10 classes.
+
+    Source: TwoCNN of AutoFLIP's published code. Reading: padding 1 of convolutions and max-pools, as there.
+    """
+
+    width: int = 32
+    dense: int = 512
+
+    def __post_init__(self) -> None:
+        counts(self, "width", "dense")
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """For images at least 6 pixels high and wide."""
+        planes, lift = images(shape, "autoflip-cnn", least=6)
+        one, two, flat = self.width, 2 * self.width, 98 * self.width
+        afford("model.width", 25 * planes * one + 25 * one * two + (flat + 1) * self.dense + (self.dense + 1) * classes)
+        return nn.Sequential(
+            *lift,
+            *(nn.Conv2d(planes, one, 5, padding=1), nn.MaxPool2d(2, padding=1), nn.ReLU()),
+            *(nn.Conv2d(one, two, 5, padding=1), nn.MaxPool2d(2, padding=1), nn.ReLU()),
+            *(nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(flat, self.dense), nn.ReLU()),
+            nn.Linear(self.dense, classes),
+        )
+
+
 def _two_convolutions(name: str, dense: int, shape: tuple[int, ...], classes: int) -> nn.Module:
     planes, lift = images(shape, name, least=4)
     flat = 64 * (shape[-2] // 4) * (shape[-1] // 4)

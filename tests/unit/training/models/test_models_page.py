@@ -19,7 +19,8 @@ ROWS = {
 LARGE, SMALL = ((3, 224, 224), 1000), ((28, 28), 10)
 AT = {
     "logistic": SMALL, "sparse-logistic": ((64,), 5), "mlp": SMALL, "cnn": SMALL, "leaf-cnn": ((28, 28), 62),
-    "two-cnn": SMALL, "resnet18": LARGE, "resnet34": LARGE, "mobilenetv2": LARGE, "shufflenetv2": LARGE,
+    "two-cnn": SMALL, "autoflip-cnn": ((3, 24, 24), 10), "resnet18": LARGE, "resnet34": LARGE,
+    "mobilenetv2": LARGE, "shufflenetv2": LARGE,
     "char-lstm": ((80,), 80), "albert": ((80,), 80),
 }  # fmt: skip
 

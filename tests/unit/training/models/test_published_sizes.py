@@ -14,6 +14,7 @@ PARAMETERS = [
     ("mlp", {"hidden": (200, 200)}, (28, 28), 10, 199_210, "McMahan et al. 2017, section 3: the 2NN"),
     ("two-cnn", {}, (28, 28), 10, 1_663_370, "McMahan et al. 2017, section 3: the CNN"),
     ("leaf-cnn", {}, (28, 28), 62, 6_603_710, "832 + 51,264 + 6,424,576 + 127,038: LEAF's layers by hand"),
+    ("autoflip-cnn", {}, (3, 24, 24), 10, 1_664_970, "2,432 + 51,264 + 1,606,144 + 5,130: AutoFLIP's layers by hand"),
     ("resnet18", {}, LARGE, 1000, 11_689_512, TORCHVISION),
     ("resnet34", {}, LARGE, 1000, 21_797_672, TORCHVISION),
     ("mobilenetv2", {}, LARGE, 1000, 3_504_872, TORCHVISION),

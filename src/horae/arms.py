@@ -21,6 +21,7 @@ from horae.federate import Observer, Standing, federate
 from horae.files import write_whole
 from horae.observers import Evaluator, Score
 from horae.population.harm import Harm
+from horae.report.masks import Masks
 from horae.report.recorder import EventLog, read
 from horae.report.summary import summarise
 from horae.reuse import begin_in
@@ -64,7 +65,8 @@ def train(
         scores = [event for event in read(directory / "events.jsonl") if event["event"] == "score"]
         return Arm(read_final(store, identity).tree, scores, read_summary(directory))
     watcher = watch(experiment.clustered, experiment) if watch else None
-    with EventLog(directory / "events.jsonl", world.population) as log:
+    masks = Masks(world.trainer, experiment.parts["channels"])
+    with EventLog(directory / "events.jsonl", world.population, masks) as log:
         standing, checkpoints = _train(experiment, world, log, (store, identity), watcher, stop)
         summary = _summary(experiment, world, log, standing, checkpoints)
         checkpoints.close(standing)

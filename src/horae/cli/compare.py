@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from horae.cli.options import DataRoot, File, Json, Settings, printed
-from horae.settings import parse_setting
+from horae.cli.options import DataRoot, File, Guidance, Json, Settings, changes_of, printed
 
 if TYPE_CHECKING:
     from horae.compare import Comparison
@@ -64,6 +63,7 @@ def compare(
     tune: Tune = None,
     tune_seeds: TuneSeeds = None,
     tune_budget: TuneBudget = None,
+    guidance: Guidance = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
@@ -78,7 +78,7 @@ def compare(
         vary=parse_vary(vary) if vary else None,
         arms=arms,
         seeds=parse_seeds(seeds) if seeds is not None else (),
-        changes=dict(map(parse_setting, settings or [])),
+        changes=changes_of(settings, guidance, file, pruned=True),
         against=against,
         target=target,
         tune=parse_vary(tune, "--tune") if tune else None,
@@ -108,6 +108,8 @@ def _show(done: Comparison, console: Console) -> None:
         _print(console, (title, seeds, "mean ± sd", "difference", verdict), rows)
     for keys in SHOWN:
         _describe(console, results, keys)
+    if tables.pruned(results):
+        _describe(console, results, ("sparsity", "flops"))
     if results["target"]:
         console.print(f"\n{words.target(results)}", markup=False, highlight=False)
     for key in tables.TIMED if results["target"] else ():

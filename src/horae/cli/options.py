@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from horae.errors import ConfigError
 from horae.settings import parse_setting
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ Settings = Annotated[
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="Where data sets lie (default: HORAE_DATA or ~/.cache/horae).")
 ]
+Guidance = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="What `horae explore` left, in place of an exploration.")
+]
 File = Annotated[Path | None, typer.Argument(help="An experiment file; none is the demo.", show_default=False)]
 
 
@@ -33,6 +37,24 @@ def experiment_of(file: Path | None, settings: list[str] | None, seed: int | Non
 
     changes = dict(map(parse_setting, settings or []))
     return load(file, changes if seed is None else {**changes, "seed": seed})
+
+
+def changes_of(
+    settings: list[str] | None, guidance: Path | None, file: Path | None, pruned: bool = False
+) -> dict[str, Any]:
+    """What `--set` and `--guidance` change. pruned: the pruning need not be the file's. Errors: ConfigError."""
+    changes = dict(map(parse_setting, settings or []))
+    if guidance is None:
+        return changes
+    from horae.experiment import load, name_of
+
+    if "pruning.guidance" in changes:
+        raise ConfigError("--guidance and --set pruning.guidance say the same; leave one of the two out")
+    pruning = None if pruned else load(file, changes).parts["pruning"]
+    if pruning is not None and not hasattr(pruning, "guidance"):
+        name = name_of("pruning", pruning)
+        raise ConfigError(f"--guidance goes with a pruning that takes one, got {name}; add --set pruning.name=autoflip")
+    return {**changes, "pruning.guidance": str(guidance.absolute())}
 
 
 def data_root_of(given: Path | None) -> Path:

@@ -10,9 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from horae.cli.options import DataRoot, File, Json, Settings, data_root_of, printed
+from horae.cli.options import DataRoot, File, Guidance, Json, Settings, changes_of, data_root_of, printed
 from horae.cli.stopping import stopping
-from horae.settings import parse_setting
 
 if TYPE_CHECKING:
     from horae.runner import Result
@@ -29,6 +28,7 @@ def run(
         str,
         typer.Option(help="Whose processes: local, ray, parsl, or package.module:function, which makes an executor."),
     ] = "local",
+    guidance: Guidance = None,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
@@ -36,7 +36,7 @@ def run(
     from horae.progress import Watcher
     from horae.runner import run as carry_out
 
-    changes = dict(map(parse_setting, settings or [])) | ({} if seed is None else {"seed": seed})
+    changes = changes_of(settings, guidance, file, resume is not None) | ({} if seed is None else {"seed": seed})
     console = Console(stderr=True, quiet=as_json)
     with stopping(console) as stop, Watcher(console, quiet=as_json) as watcher:
         root = data_root_of(data_root)
@@ -65,6 +65,9 @@ def _show(result: Result, console: Console) -> None:
         grid.add_row(title, *cells)
     grid.add_row("participations", *(f"{t['participations']:,}" for t in (s, other) if t))
     grid.add_row("simulated time", *(f"{t['simulated_s'] / 3600:.1f} h" for t in (s, other) if t))
+    if s.get("sparsity") is not None:
+        gone = [f"{t['sparsity']:.1%}" if t.get("sparsity") is not None else "-" for t in (s, other) if t]
+        grid.add_row("weights that went", *gone)
     if s["adjusted_rand_index"] is not None:
         grid.add_row("adjusted Rand index", f"{s['adjusted_rand_index']:.2f}", *(["-"] if other else []))
     console.print(grid)

@@ -13,6 +13,7 @@ from typing import Any
 from horae import __version__
 from horae.compare import tuning as tunings
 from horae.compare.arms import Arm, Named, arms_of, arms_table, find_arm
+from horae.compare.guided import check_fits, check_taken, without
 from horae.compare.tuning import Settings, Tuning
 from horae.compare.vary import MOST, TAKEN, Vary, word
 from horae.errors import ConfigError, DataError, HoraeError, RunError, require
@@ -62,7 +63,7 @@ class Plan:
         """One run's experiment; tuned: settings on trial, or chosen. Errors: ConfigError that names the arm."""
         changes = {**self.settings, **arm.changes, **(tuned or {}), "seed": seed, "baseline": "none"}
         try:
-            return load(self.base, changes)
+            return load(self.base, without(self.settings, changes, self.base["pruning"]["name"]))
         except ConfigError as error:
             raise ConfigError(f"arm {arm.name}: {error}") from None
 
@@ -122,6 +123,7 @@ def make(
     check_target(wish.target)
     _said_once(settings, vary, named, wish.tune)
     changed = {key for arm in named for key in arm.changes} | vary.keys() | wish.tune.keys()
+    check_taken(settings, [arm.changes for arm in arms_of(vary, named)], source)
     own = {key: value for key, value in settings.items() if f"{key.split('.')[0]}.name" in changed}  # of a new member
     shared = {key: value for key, value in settings.items() if key not in own}
     table = source.table() if isinstance(source, Experiment) else source
@@ -176,6 +178,7 @@ def check(plan: Plan) -> None:
         most = getattr(people, "clients", 0) or experiment.participants  # 0 is as many as there are
         field, remedy = f"arm {arm.name}: participants", "lower participants or raise population.clients"
         require(experiment.participants <= most, field, f"be <= {most} clients", experiment.participants, remedy)
+        check_fits(experiment, data_root)
 
 
 def write(plan: Plan, directory: Path) -> None:

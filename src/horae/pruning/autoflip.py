@@ -14,6 +14,7 @@ from horae.pruning.guidance import Guidance
 from horae.types import Anatomy, Ask, Booked, Exploration, Explore, Floats, Held, Ints, Outcome, Submodel
 
 PURPOSE = "exploration"
+USUAL = {"same": 0.0, "sgd": 0.1, "adam": 0.001}  # learning rates
 
 
 @dataclass(frozen=True)
@@ -42,26 +43,27 @@ class AutoFlip:
 
     threshold: the share of prunable weights that go, exactly; 0 explores nothing and drops nothing. mode: the score;
     "paper" is g by itself in each tensor, by `normalisation`. explorers: the share of clients that explore; epochs,
-    steps (0: no limit), patience, optimizer, lr (0: the experiment's): how each does (see `Explore`). structured: the
-    share of channels or neurons taken out of each group first; the rest of `threshold` is single weights. floor: the
-    share of each tensor that stays. schedule: "static"; "refresh", new masks every `every` rounds from explorations by
-    the last participants; "per-round", masks from the first guidance of the last participants. shrink: explorers that
-    the first guidance counts for beside a cohort's own. guidance: a directory of `horae explore`, in place of an
-    exploration.
+    steps (0: no limit), patience, optimizer ("same": the experiment's), lr (0: 0.1 for sgd, 0.001 for adam, the
+    experiment's for "same"): how each does (see `Explore`). structured: the share of channels or neurons taken out of
+    each group first; the rest of `threshold` is single weights. floor: the share of each tensor that stays. schedule:
+    "static"; "refresh", new masks every `every` rounds from explorations by the last participants; "per-round", masks
+    from the first guidance of the last participants. shrink: explorers that the first guidance counts for beside a
+    cohort's own. guidance: a directory of `horae explore`, in place of an exploration.
 
     Source: AutoFLIP (arXiv 2405.10271), exploration and pruning. Reading: the first model stays as it is and every
     explorer has a copy; only sums come back; the threshold is a share of weights; a mask drops weights in training, in
-    transit and in the model, and a dropped weight keeps its last value in the server's master alone.
+    transit and in the model, and a dropped weight keeps its last value in the server's master alone. Defaults: what
+    was best at equal bytes and FLOPs (docs/pruning.md).
     """
 
     threshold: float = 0.3
     mode: Literal["weighted", "square", "agreement", "paper"] = "weighted"
     normalisation: Literal["minmax", "robust"] = "minmax"
-    explorers: float = 1.0
-    epochs: int = 5
+    explorers: float = 0.25
+    epochs: int = 1
     steps: int = 0
     patience: int = 40
-    optimizer: Literal["same", "sgd", "adam"] = "same"
+    optimizer: Literal["same", "sgd", "adam"] = "sgd"
     lr: float = 0.0
     structured: float = 0.0
     floor: float = 0.01
@@ -83,13 +85,15 @@ class AutoFlip:
         require(0 <= self.shrink <= 1e9, "pruning.shrink", "be in [0, 1e9]", self.shrink)
         stored = self.guidance and self.schedule == "per-round"
         remedy = "a directory holds sums alone; leave pruning.guidance away"
+        mean = self.mode == "agreement" and self.schedule == "per-round"
+        require(not mean, "pruning.mode", 'be another than "agreement" with schedule = "per-round"', self.mode)
         require(not stored, "pruning.schedule", "be static or refresh beside pruning.guidance", self.schedule, remedy)
 
     def fits(self, anatomy: Anatomy) -> None:
         """Refuse units where there are none, and a guidance of another model."""
         check_units(anatomy, self.structured)
         if self.guidance:
-            check_guidance(self.guidance, anatomy)
+            check_guidance(self.guidance, anatomy, self.mode)
 
     def begin(self, params: Floats, buffers: Floats, seed: int, ask: Ask) -> tuple[Floats, Flip | None]:
         """Explore, and drop; with threshold and structured 0 nothing is asked."""
@@ -133,11 +137,11 @@ class AutoFlip:
         self, params: Floats, buffers: Floats, clients: Ints | None, ask: Ask, *, number: int = 0, each: bool = False
     ) -> Exploration:
         """What clients find that start from this model. Errors: ConfigError where no explorer's weights are finite."""
-        optimizer = "" if self.optimizer == "same" else self.optimizer
+        optimizer, lr = ("" if self.optimizer == "same" else self.optimizer), self.lr or USUAL[self.optimizer]
         found: Exploration = ask(
             Explore(
-                params, buffers, clients, self.explorers, self.epochs, self.steps, self.patience, self.lr, optimizer,
-                ("square", "signed"), each, number, PURPOSE,
+                params, buffers, clients, self.explorers, self.epochs, self.steps, self.patience, lr, optimizer,
+                ("square", "signed") if self.mode == "agreement" else ("square",), each, number, PURPOSE,
             )
         )  # fmt: skip
         if not found.clients.size:
@@ -160,4 +164,4 @@ def _told_by(clients: Ints, each: tuple[Ints, Floats]) -> Guidance | None:
     rows = np.flatnonzero(np.isin(explorers, clients))
     if not rows.size:
         return None
-    return Guidance(squares[rows].mean(axis=0), np.zeros_like(squares[0]), rows.size)
+    return Guidance(squares[rows].mean(axis=0), None, rows.size)

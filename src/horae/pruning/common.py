@@ -77,8 +77,7 @@ def exact_mask(anatomy: Anatomy, scores: Scores, drop: int, floor: float, among:
 
 
 def living_units(anatomy: Anatomy, scores: Scores, share: float) -> Bools:
-    """The units that live: ⌊(1 - share) n⌋ of every group's n, one at least, whose weights' scores have the largest sum.
-    """
+    """The units that live: ⌊(1 - share) n⌋ of a group's n, one at least, whose weights' scores have the largest sum."""
     worth, alive = anatomy.worth(scores), np.ones(anatomy.n_units, bool)
     for g, group in enumerate(anatomy.groups):
         mine = worth[anatomy.units_of(g)]

@@ -35,7 +35,9 @@ def write_guidance(
     """Means as arrays, everything else as JSON. facts: more for the reader. Errors: RunError."""
     directory.mkdir(parents=True, exist_ok=True)
     arrays = io.BytesIO()
-    np.savez(arrays, square=guidance.square, signed=guidance.signed, at=at)
+    held = {"square": guidance.square, "signed": guidance.signed, "at": at}
+    kept: dict[str, Any] = {name: array for name, array in held.items() if array is not None}
+    np.savez(arrays, **kept)
     told = {
         **facts,
         "explorers": guidance.n,
@@ -68,18 +70,21 @@ def read_guidance(directory: str, anatomy: Anatomy) -> tuple[Guidance, Floats, t
         if facts.get("sha256") not in (None, hashlib.sha256(data).hexdigest()):
             raise ValueError(f"{ARRAYS} is not the one that {FACTS} was written with")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            square, signed, at = (np.asarray(arrays[name], np.float32) for name in ("square", "signed", "at"))
+            square, at = (np.asarray(arrays[name], np.float32) for name in ("square", "at"))
+            signed = np.asarray(arrays["signed"], np.float32) if "signed" in arrays else None
     except _BROKEN as error:
         raise _unreadable(directory, _said(error)) from None
-    fits = all(a.shape == (anatomy.n_params,) and np.isfinite(a).all() for a in (square, signed, at))
+    held = [array for array in (square, at, signed) if array is not None]
+    fits = all(array.shape == (anatomy.n_params,) and np.isfinite(array).all() for array in held)
     if not (fits and (square >= 0).all() and type(n) is int and n > 0):
         raise _unreadable(directory, "its arrays do not fit what it says of itself")
     return Guidance(square, signed, n), at, charges
 
 
-def check_guidance(directory: str, anatomy: Anatomy) -> None:
-    """Refuse what `read_guidance` refuses, before any work. Errors: ConfigError."""
-    read_guidance(directory, anatomy)
+def check_guidance(directory: str, anatomy: Anatomy, mode: str) -> None:
+    """Refuse what `read_guidance` refuses, and a mode that it does not tell enough for. Errors: ConfigError."""
+    guidance, at, _ = read_guidance(directory, anatomy)
+    guidance.scores(at, anatomy, mode, "minmax")
 
 
 def _charge(table: dict[str, Any]) -> Charge:

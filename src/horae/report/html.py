@@ -12,6 +12,7 @@ from horae.report.figures.curves import pair
 from horae.report.loading import Run, read_run
 from horae.report.page import details, page, paragraph, section
 from horae.report.places import who_is_where
+from horae.report.pruned import pruning
 from horae.report.reading import Arm
 from horae.report.tables import NONE, plural, text
 
@@ -32,6 +33,7 @@ def write_report(directory: Path, out: Path | None = None) -> Path:
         sections.cohorts(ours),
         sections.clients(ours, run.equal),
         who_is_where(ours),
+        pruning(ours),
         sections.costs(ours, run.equal),
         _again(run),
     ]

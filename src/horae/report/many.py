@@ -15,6 +15,7 @@ from horae.report.html import foot, unfinished, version, write_report
 from horae.report.loading import Run, read_run
 from horae.report.page import details, figure, page, paragraph, section
 from horae.report.places import who_is_where
+from horae.report.pruned import pruning
 from horae.report.tables import NONE, count, nbytes, number, plural, seconds, share, signed, table, text
 
 HEAD: tuple[str, ...] = (
@@ -162,6 +163,7 @@ def _folded(run: Run, curve: Curve, i: int) -> str:
         paragraph(text(about), "over"),
         sections.cohorts(run.main, prefix, 3),
         who_is_where(run.main, prefix, 3),
+        pruning(run.main, 3),
         sections.costs(run.main, run.equal, 3),
     ]
     told = f"{curve.sign}{curve.title}: {words.headline(run.main, run.equal)}"

@@ -2,6 +2,7 @@
 
 run      what was started
 round    a cohort's round: who took part, when, what it cost
+masks    the weights that a cohort's clients train, where they are others than in its last round or its parent's
 verdict  a cohort looked at itself: split or not, with the statistic, its threshold and the reason
 score    test accuracy of the clients on the way
 metrics  at the end: what else is known of the models
@@ -28,7 +29,9 @@ from horae.ledger import Ledger
 from horae.observers import Score
 from horae.population import Population
 from horae.report.log import read_events
-from horae.types import UNKNOWN, CohortTree, Doubles, Feedback, Ints, Outcome, Path, Split, Verdict
+from horae.report.masks import Masks, last_of
+from horae.report.participants import by_client
+from horae.types import CohortTree, Feedback, Ints, Outcome, Path, Split, Verdict
 
 
 def label(path: Path) -> str:
@@ -45,12 +48,12 @@ class EventLog:
 
     Whatever it keeps follows from the lines alone, so that a log can be cut back to where a checkpoint was made, read
     again, and gone on with. scores: the score events. last: the last score in full. visits: times each client took
-    part, of those that did. rounds, refused, splits: as in the summary.
+    part, of those that did. rounds, refused, splits: as in the summary. masks: each cohort's last event of its masks.
     """
 
-    def __init__(self, file: File, people: Population) -> None:
-        """people: for their planted groups. What the file holds stays until `restore`."""
-        self._file, self._groups, self._planted = file, people.groups, people.planted
+    def __init__(self, file: File, people: Population, masks: Masks | None = None) -> None:
+        """people: for their planted groups. masks: tells of submodels. What the file holds stays until `restore`."""
+        self._file, self._groups, self._planted, self._say = file, people.groups, people.planted, masks or Masks()
         self._forget()
         try:
             self._out = file.open("ab")
@@ -114,6 +117,8 @@ class EventLog:
         self.rounds = self.refused = 0
         self.splits: list[dict[str, Any]] = []
         self.metrics: dict[str, float] = {}
+        self.masks: dict[str, dict[str, Any]] = {}
+        self.censuses: list[dict[str, Any]] = []
 
     def _note(self, event: dict[str, Any]) -> None:
         """What the summary will want to know of an event."""
@@ -123,6 +128,10 @@ class EventLog:
             self.metrics = {name: value for name, value in event.items() if name != "event"}
         elif event["event"] == "verdict" and event["split"]:
             self.splits.append(event)
+        elif event["event"] == "census":
+            self.censuses.append(event)
+        elif event["event"] == "masks":
+            self.masks[event["cohort"]] = event
         elif event["event"] == "round":
             self.rounds += bool(event["clients"])
             self.visits.update(event["clients"])
@@ -146,8 +155,11 @@ class EventLog:
             nbytes_up=sum(c.nbytes_up for c in outcome.charges),
             nbytes_down=sum(c.nbytes_down for c in outcome.charges),
             flops=sum(c.flops for c in outcome.charges),
-            **_by_client(outcome, feedback),
+            **by_client(outcome, feedback, label),
         )
+        self._masks(outcome)
+        for news in outcome.news:
+            self.write(**{**news, "cohort": label(news["cohort"]), "at_s": round(outcome.at_s, 6)})
         for v in verdicts:
             facts = {
                 "cohort": label(v.path), "round": outcome.round.number + 1, "at_s": round(outcome.at_s, 6),
@@ -158,6 +170,17 @@ class EventLog:
                 facts["children"] = {label((*v.path, i)): n for i, n in enumerate(sizes)}
                 facts["members"] = {label((*v.path, i)): v.clients[v.cluster == i].tolist() for i in range(v.k)}
             self.write("verdict", **facts)
+
+    def _masks(self, outcome: Outcome) -> None:
+        """The submodels of a round, if the cohort's last ones were others."""
+        cohort, held = label(outcome.round.path), outcome.round.held
+        if held is None or not outcome.clients.size:
+            return
+        was = [one for event in last_of(self.masks, [cohort]) for one in event["submodels"]]
+        if {submodel.version.hex()[:8] for submodel in held.submodels} != {one["version"] for one in was}:
+            told = self._say.of(held)
+            at_s = round(outcome.at_s, 6)
+            self.write("masks", cohort=cohort, number=outcome.round.number, at_s=at_s, submodels=told)
 
     def score(self, score: Score) -> None:
         """Test accuracy on the way."""
@@ -208,39 +231,6 @@ class EventLog:
 def read(file: File) -> list[dict[str, Any]]:
     """All events of a log. Errors: RunError for a missing or broken one."""
     return read_events(file)
-
-
-def _by_client(outcome: Outcome, feedback: Feedback | None) -> dict[str, Any]:
-    """What a round says of single clients: who was invited in vain, who explored, and, in the order of `clients`,
-    claims, rewards, labels and the cohorts they were told to try. What says nothing is left out.
-    """
-    table: dict[str, Any] = {}
-    if (unused := np.setdiff1d(outcome.round.invited, outcome.clients)).size:
-        table["unused"] = unused.tolist()
-    if outcome.exploring.any():
-        table["explorers"] = outcome.clients[outcome.exploring].tolist()
-    if np.nan_to_num(outcome.claims).any():
-        table["claims"] = _rounded(outcome.claims, 3)
-    row = {client: i for i, client in enumerate(feedback.clients.tolist())} if feedback else {}
-    rows = np.array([row.get(client, -1) for client in outcome.clients.tolist()], np.int64)
-    told, at = rows >= 0, np.maximum(rows, 0)
-    if feedback is None or not told.any():
-        return table
-    reward = np.where(told, feedback.reward[at], np.nan)
-    cluster, towards = (np.where(told, column[at], UNKNOWN) for column in (feedback.cluster, feedback.towards))
-    if not np.isnan(reward).all():
-        table["rewards"] = _rounded(reward, 4)
-    if (cluster != UNKNOWN).any():
-        table["labels"] = cluster.tolist()
-    if (towards != UNKNOWN).any():
-        names = [label(leaf) for leaf in feedback.leaves]
-        table["towards"] = [None if i == UNKNOWN else names[i] for i in towards.tolist()]
-    return table
-
-
-def _rounded(column: Doubles, digits: int) -> list[float]:
-    """A column in as many digits as are of use; minus nothing is nothing."""
-    return [round(value, digits) + 0.0 for value in column.tolist()]
 
 
 def _clean(value: Any) -> Any:

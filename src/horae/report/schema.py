@@ -90,6 +90,14 @@ _TRIED = Kind("a list of: a cohort's name or null", lambda value: many(maybe(COH
 _MEMBERS = Kind("ids by cohort", lambda value: _cohorts(value) and table(COUNTS).holds(value))
 _WHERE = Kind("clients of each group by cohort, or null", lambda value: value is None or _counts(value))
 
+_SUBMODEL = Kind("a submodel", lambda value: type(value) is dict and _submodel(value))
+_LAYER = Kind("weights that live, and all", lambda value: COUNTS.holds(value) and len(value) == 2)
+_COSTS = ("model", "model_new", "update", "flops", "sparse_flops", "units")
+SUBMODEL: Fields = {
+    "version": TEXT, "kept": COUNT, "params": COUNT, "layers": table(_LAYER), **dict.fromkeys(_COSTS, COUNT),
+    "dense": table(COUNT),
+}  # fmt: skip
+
 NEEDED: Mapping[str, Fields] = {
     "run": {"name": TEXT, "horae": TEXT, "seed": COUNT, "clients": COUNT, "participants": COUNT},
     "score": {
@@ -104,6 +112,11 @@ NEEDED: Mapping[str, Fields] = {
         "cohort": COHORT, "round": COUNT, "at_s": SECONDS, "split": FLAG, "statistic": maybe(NUMBER),
         "threshold": maybe(NUMBER), "reason": TEXT,
     },
+    "census": {
+        "cohort": COHORT, "at_s": SECONDS, "what": TEXT, "window": COUNT, "counted": COUNT, "refused": COUNT,
+        "age": COUNT, "moved": maybe(SHARE), "target": maybe(many(SHARE)),
+    },
+    "masks": {"cohort": COHORT, "number": COUNT, "at_s": SECONDS, "submodels": many(_SUBMODEL)},
     "clients": {
         "ids": COUNTS, "cohorts": many(COHORT), "home": COUNTS, "accuracy": many(maybe(SHARE)),
         "visits": COUNTS, "group": many(GROUP),
@@ -132,6 +145,9 @@ SUMMARY: Fields = {
     **dict.fromkeys(("accuracy_global", "top5", "f1", "precision", "recall"), maybe(SHARE)),
     **dict.fromkeys(("rmse", "perplexity"), maybe(AMOUNT)),
     "accuracy_variance": maybe(AMOUNT),
+    "sparsity": maybe(SHARE),
+    "sparse_flops": AMOUNT,
+    "exploration": table(SHARE),
     "splits": many(TEXT),
     "seed": COUNT,
     "baseline": FACTS,
@@ -186,6 +202,13 @@ def _fault_of_participants(event: Mapping[str, Any]) -> str | None:
     columns = (name for name in ("claims", "rewards", "labels", "towards") if name in event)
     wrong = next((name for name in columns if len(event[name]) != len(event["clients"])), None)
     return f"{wrong} should be as long as clients" if wrong else None
+
+
+def _submodel(value: dict[str, Any]) -> bool:
+    """How many weights live is always told; what that costs, all of it or nothing."""
+    all_or_none = {name in value for name in SUBMODEL if name not in ("version", "kept", "params")}
+    told = {"version", "kept", "params"} <= value.keys() and len(all_or_none) == 1 and _fault(value, SUBMODEL) is None
+    return told and ("dense" not in value or {"model", "update", "flops", "units"} <= value["dense"].keys())
 
 
 def _counts(value: Any) -> bool:

@@ -5,7 +5,7 @@ prefix: begins the names of the section's charts, which are unique on a page. le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,11 +20,13 @@ from horae.report.reading import Arm, Node
 from horae.report.svg import variable
 from horae.report.tables import NONE, count, flops, nbytes, plural, seconds, share, signed, table, text
 
+Say = Callable[[float | None], str]
 PURPOSES = {
     "train": "training, used",
     "straggler": "came too late",
     "dropout": "dropped out",
     "affinity": "finding a cohort",
+    "exploration": "exploring the weights",
     "unfinished": "in flight at the end",
 }
 COSTS = (
@@ -34,6 +36,7 @@ COSTS = (
     ("flops", flops),
     ("client_s", seconds),
 )
+SPARSE = ("sparse_flops", flops)
 SCORE = (
     ("simulated time", "at_s", seconds),
     ("participations", "participations", count),
@@ -105,16 +108,26 @@ RANKED = "Clients in order of their own accuracy, each as wide as any other; the
 
 
 def costs(ours: Arm, rival: Arm | None, level: int = 2) -> str:
-    """The ledger by purpose, and beside the rival's."""
-    rows = [_cost(PURPOSES.get(purpose, purpose), [row]) for purpose, row in ours.ledger.items()]
+    """The ledger by purpose, and beside the rival's. Sparse FLOPs are told where they are other than FLOPs."""
+    arms = [arm for arm in (ours, rival) if arm is not None]
+    sparse = any(
+        row.get("sparse_flops", row.get("flops")) != row.get("flops") for a in arms for row in a.ledger.values()
+    )
+    told = (*COSTS, SPARSE) if sparse else COSTS
+    rows = [_cost(PURPOSES.get(purpose, purpose), [row], told) for purpose, row in ours.ledger.items()]
     if several := len(rows) != 1:
-        rows.append(_cost("together", list(ours.ledger.values())))
-    head = ("purpose", "participations", "up", "down", "work on clients", "client time")
+        rows.append(_cost("together", list(ours.ledger.values()), told))
+    head = ["purpose", "participations", "up", "down", "work on clients", "client time"]
+    head += ["sparse FLOPs (theory)"] if sparse else []
     parts = [paragraph(text(words.turnout(ours)), "soft"), table(head, rows, "The ledger by purpose", total=several)]
     if rival:
-        sums = [_cost(arm.title, list(arm.ledger.values())) for arm in (ours, rival)]
+        sums = [_cost(arm.title, list(arm.ledger.values()), told) for arm in arms]
         parts.append(table(("arm", *head[1:]), sums, "Beside each other, everything included"))
+    parts.append(paragraph(THEORY, "soft") if sparse else "")
     return section("What it cost", *parts, level=level)
+
+
+THEORY = "Sparse FLOPs would be left if zeros cost nothing. Dense arithmetic pays for them, and so does the clock."
 
 
 def spread(arm: Arm, visited: set[int] | None = None) -> dict[str, float]:
@@ -158,7 +171,7 @@ def _leaf(node: Node) -> str:
     return f'<div class="leaf"><span>{text(size)}</span>{bar}<b>{text(share(node.accuracy))}</b></div>'
 
 
-def _cost(name: str, rows: list[dict[str, float]]) -> tuple[str, ...]:
+def _cost(name: str, rows: list[dict[str, float]], told: Sequence[tuple[str, Say]]) -> tuple[str, ...]:
     """Ledger rows added up, in words; a dash for what no row has."""
-    known = [[row[key] for row in rows if row.get(key) is not None] for key, _ in COSTS]
-    return name, *(say(sum(mine) if mine or not rows else None) for mine, (_, say) in zip(known, COSTS, strict=True))
+    known = [[row[key] for row in rows if row.get(key) is not None] for key, _ in told]
+    return name, *(say(sum(mine) if mine or not rows else None) for mine, (_, say) in zip(known, told, strict=True))

@@ -10,7 +10,8 @@ from horae.ledger import Ledger
 from horae.observers import Score
 from horae.population.rows import Lookup
 from horae.pure.fairness import adjusted_rand_index
-from horae.report.recorder import EventLog
+from horae.report.masks import last_of, sparsity
+from horae.report.recorder import EventLog, label
 from horae.types import Ints
 
 KNOWN_AFTER = 3  # participations after which a client's cohort is judged
@@ -41,9 +42,36 @@ def summarise(log: EventLog, ledger: Ledger, groups: Lookup, target: float, simu
         "bytes_up": ledger.nbytes_up,
         "bytes_down": ledger.nbytes_down,
         "flops": ledger.flops,
+        **_pruned(log, ledger),
+        **_counted(log),
         "time_to_accuracy_s": _time_to(log.scores, target),
     }
     return {key: None if isinstance(v, float) and not np.isfinite(v) else v for key, v in table.items()}
+
+
+def _pruned(log: EventLog, ledger: Ledger) -> dict[str, Any]:
+    """What pruning adds: the share of weights that went, FLOPs as if zeros cost nothing, and the shares of all bytes
+    and FLOPs that exploring took. Nothing of it where nothing was pruned.
+    """
+    last, told = log.last, ledger.by_purpose.get("exploration")
+    found: dict[str, Any] = {}
+    gone = sparsity(last_of(log.masks, [label(path) for path in last.leaves] if last else []))
+    if gone is not None:
+        found = {"sparsity": gone, "sparse_flops": ledger.sparse_flops}
+    if told is not None:
+        spent, flops = told.nbytes_up + told.nbytes_down, told.flops
+        every = ledger.nbytes_up + ledger.nbytes_down
+        found["exploration"] = {"bytes": spent / max(every, 1), "flops": flops / max(ledger.flops, 1)}
+    return found
+
+
+def _counted(log: EventLog) -> dict[str, Any]:
+    """What the census came to: windows that closed, clients counted in them, totals that clients refused."""
+    closed = [event for event in log.censuses if event["what"] == "closed"]
+    if not log.censuses:
+        return {}
+    counted, refused = (sum(event[key] for event in closed) for key in ("counted", "refused"))
+    return {"census": {"windows": len(closed), "counted": counted, "refused": refused}}
 
 
 def _agreement(last: Score, visits: Ints, groups: Lookup) -> float | None:

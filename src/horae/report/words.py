@@ -64,8 +64,10 @@ def tiles(ours: Arm, rival: Arm | None) -> list[Tile]:
         Tile("Participations", count(facts.get("participations")), "updates that were used"),
         Tile("Sent by clients", nbytes(up), "for every purpose"),
         Tile("Sent to clients", nbytes(down), "for every purpose"),
+        Tile("Weights that went", share(facts.get("sparsity")), "of those that may go"),
     ]
     moot = {"Planted groups found"} if agreement is None else set()
+    moot |= {"Weights that went"} if facts.get("sparsity") is None else set()
     moot |= set() if ours.finished else {"Mean of participants"}
     return [tile for tile in found if tile.name not in moot]
 

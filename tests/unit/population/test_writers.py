@@ -4,6 +4,8 @@ import pytest
 from horae.errors import ConfigError, DataError
 from horae.population import MnistWriters
 from horae.population.datasets import missing_writers
+from horae.population.partitioners import NaturalId, Pathological
+from horae.population.shifting import Rotation
 from horae.population.writers import shrink
 
 
@@ -122,3 +124,43 @@ def test_the_real_file():
     assert people.train.sizes.max() == 60 and people.test.sizes.max() == 20
     assert people.x.min() >= 0 and people.x.max() <= 1
     assert np.unique(np.concatenate([people.train.indices, people.test.indices])).size == len(people.x)
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """Twenty writers of ten digits each, in the real file's format; the ink of an image says which it is."""
+    n = 200
+    x = np.repeat(np.arange(n, dtype=np.uint8), 28 * 28).reshape(n, 28, 28)
+    writer = np.repeat(np.arange(20, dtype=np.int16), 10)
+    np.savez(
+        tmp_path / "mnist_writers.npz", x=x, y=np.arange(n, dtype=np.uint8) % 10, writer=writer,
+        hsf=np.repeat(np.array([0, 4], np.uint8), n // 2),
+    )  # fmt: skip
+    return tmp_path
+
+
+def test_another_partition_shares_all_images_out(digits):
+    people = MnistWriters(4, 14, 30, 10, Pathological(2)).build(0, digits)
+    sizes = people.train.sizes + people.test.sizes
+    assert (sizes <= 40).all() and (people.train.sizes == np.round(sizes * 3 / 4)).all()
+    assert all(np.unique(people.y[people.train.row(i)]).size <= 2 for i in range(4))
+    held = np.concatenate([people.train.indices, people.test.indices])
+    assert np.unique(held).size == held.size  # no image is held twice
+    assert people.groups.tolist() == [-1] * 4  # writers are forgotten, and so is what is known of them
+    some = people.train.row(1)[0]
+    assert people.y[some] == round(255 * float(people.x[some, 0, 0])) % 10  # the ink says which image it is
+
+
+def test_shifts_make_the_groups(digits):
+    turned = (Rotation((0.0, 180.0)),)
+    for partition in (NaturalId(), Pathological(2)):
+        people = MnistWriters(4, 14, 30, 10, partition, turned).build(0, digits)
+        assert sorted(people.groups.tolist()) == [0, 0, 1, 1]
+
+
+def test_shifts_change_nothing_else_of_the_writers(digits):
+    bare, turned = (MnistWriters(4, 14, 6, 2, shifts=shifts).build(0, digits) for shifts in ((), (Rotation((0.0,)),)))
+    assert bare.groups.tolist() == turned.groups.tolist()
+    for one, two in zip(bare.held, turned.held, strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(bare.x, turned.x)

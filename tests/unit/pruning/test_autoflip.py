@@ -30,7 +30,7 @@ class Clients:
         assert isinstance(work, Explore)
         self.asked.append(work)
         square = np.array(self.left.pop(0), float)
-        sums = {"square": square, "signed": np.sqrt(square)}
+        sums = {name: square if name == "square" else np.sqrt(square) for name in work.sums}
         return Exploration(np.arange(2), sums, np.array([3, 3]), np.zeros(2), 0.1, self.each)
 
 
@@ -54,7 +54,8 @@ def test_the_weight_that_nobody_moves_goes():
     (held,) = AutoFlip().plan(state, 0, np.arange(4), ask).submodels
     assert living(held.keep) == [0, 1]
     (asked,) = ask.asked
-    assert (asked.share, asked.epochs, asked.patience, asked.sums) == (1.0, 5, 40, ("square", "signed"))
+    assert (asked.share, asked.epochs, asked.patience, asked.sums) == (0.25, 1, 40, ("square",))
+    assert (asked.optimizer, asked.lr) == ("sgd", 0.1)
 
 
 def test_modes_differ_where_they_should():
@@ -64,6 +65,12 @@ def test_modes_differ_where_they_should():
     assert kept("weighted", [2.0, 1.0, 0.5]) == [1, 2]  # 1 * 1, 2 * .71, 3 * .5
     assert kept("square", [2.0, 1.0, 0.5]) == [0, 1]
     assert kept("paper", [2.0, 1.0, 0.5]) == [0, 1]
+
+
+def test_only_what_a_score_needs_is_sent():
+    ask = Clients([8.0, 2.0, 0.5])
+    begun(AutoFlip(threshold=0.34, mode="agreement", optimizer="adam"), ask)
+    assert ask.asked[0].sums == ("square", "signed") and ask.asked[0].lr == 0.001
 
 
 def test_nothing_is_asked_where_nothing_is_dropped():
@@ -158,6 +165,7 @@ def test_the_state_comes_back_from_a_checkpoint():
         ("structured", -0.1, "pruning.structured"),
         ("every", 0, "pruning.every"),
         ("steps", -1, "pruning.steps"),
+        ("lr", -1.0, "pruning.lr"),
     ],
 )
 def test_what_cannot_be_is_refused(field, value, words):
@@ -166,5 +174,5 @@ def test_what_cannot_be_is_refused(field, value, words):
 
 
 def test_units_are_refused_where_there_are_none():
-    with pytest.raises(ConfigError, match="pruning.structured should be 0 for a model without channels"):
+    with pytest.raises(ConfigError, match=r"pruning\.structured should be 0 for a model without channels"):
         AutoFlip(structured=0.3).fits(THREE)

@@ -163,9 +163,8 @@ def test_masks_change_in_their_rounds_and_never_while_frozen(regrowing):
     np.testing.assert_array_equal(asked.params, params)  # zeros where weights were dropped
 
 
-@BOTH
-def test_a_mask_stays_where_nobody_can_tell(regrowing):
-    pruning = regrowing(threshold=0.4, every=1)
+@pytest.mark.parametrize("pruning", [PruneFL(0.4, every=1), FedDst(0.4, every=1, alpha=1.0)], ids=type)
+def test_a_mask_stays_where_nobody_can_tell(pruning):
     params, state = pruning.begin(W5, NONE, 0, Clients())
     later, after = pruning.learn(state, params, outcome(0), Clients(found=0), frozen=False)
     np.testing.assert_array_equal(after.submodel.keep, state.submodel.keep)

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from horae.errors import ConfigError
 from horae.pruning.common import exact_mask, floor_of, living_units, masked, normalised, prunable, smallest
 from horae.pruning.guidance import Guidance
 from horae.pure.anatomy import Anatomy, Group, Slab, Tensor
 
-# A perceptron 2 -> 3 -> 2: weights 0-5, biases 6-8, classifier 9-14, its biases 15-16. A neuron owns a row, a bias and a
-# column of the classifier.
+# A perceptron 2 -> 3 -> 2: weights 0-5, biases 6-8, classifier 9-14, its biases 15-16. A neuron owns a row, a bias and
+# a column of the classifier.
 NEURONS = Group("hidden", 3, (Slab(0, 0, np.arange(3)), Slab(1, 0, np.arange(3)), Slab(2, 1, np.arange(3))))
 PERCEPTRON = Anatomy(
     (
@@ -97,7 +98,8 @@ def test_scores_by_hand():
     np.testing.assert_allclose(GUIDE.scores(params, THREE, "square", "minmax"), [4, 1, 0])
     np.testing.assert_allclose(GUIDE.scores(params, THREE, "agreement", "minmax"), [4, 0.25, 0])
     np.testing.assert_allclose(GUIDE.scores(params, THREE, "paper", "minmax"), [1, 0.25, 0])
-    np.testing.assert_allclose(GUIDE.agreement(), [1, 0.25, 0])
+    with pytest.raises(ConfigError, match="holds no signed sums"):
+        Guidance(GUIDE.square, None, 5).scores(params, THREE, "agreement", "minmax")
 
 
 def test_few_explorers_tell_little_by_themselves():
@@ -106,6 +108,7 @@ def test_few_explorers_tell_little_by_themselves():
     np.testing.assert_allclose(mixed.square, GUIDE.square / 3, rtol=1e-6)
     np.testing.assert_allclose(mixed.signed, GUIDE.signed / 3 + 2 / 3, rtol=1e-6)
     np.testing.assert_array_equal(GUIDE.towards(other, 0).square, GUIDE.square)
+    assert Guidance(GUIDE.square, None, 5).towards(other, 10).signed is None
 
 
 @given(arrays(np.float32, st.integers(2, 60), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0])), st.floats(0, 0.99))

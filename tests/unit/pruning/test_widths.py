@@ -54,7 +54,9 @@ def test_the_first_units_of_every_group_are_left():
     assert living(first_units(DEEP, 0.5)) == [0, 1, 4, 5]
     assert living(first_units(DEEP, 0.51)) == [0, 1, 2, 4, 5, 6]
     assert living(first_units(DEEP, 0.0)) == [0, 4]
-    assert living(first_units(PERCEPTRON, 1 / 3)) == [0]  # 1/3 · 3 is one, whatever binary fractions say
+    wide = Anatomy((), (), (Group("wide", 25, ()),))
+    assert first_units(wide, 7 / 25).sum() == 7  # 7.000000000000001 of binary fractions is no eighth unit
+    assert living(first_units(PERCEPTRON, 0.34)) == [0, 1]
     for width, n in LEFT.items():
         assert DEEP.living(first_units(DEEP, width)).sum() == n
 
@@ -131,6 +133,12 @@ def test_where_all_are_equally_fast_all_train_everything():
     hetero = HeteroFL()
     _, state = hetero.begin(np.ones(47, np.float32), NONE, 0, same)
     assert hetero.plan(state, 0, np.arange(10), same).which.tolist() == [0] * 10
+
+
+def test_a_share_is_the_least_that_a_level_has():
+    ask, two = answers(DEEP, [3.0, 1.0, 2.0]), HeteroFL(levels=(1.0, 0.5), shares=(0.4, 0.6))
+    _, state = two.begin(np.ones(47, np.float32), NONE, 0, ask)
+    assert two.plan(state, 0, np.arange(3), ask).which.tolist() == [1, 0, 0]
 
 
 def test_a_level_alone_is_even():

@@ -48,6 +48,7 @@ FIELDS = {
         Field("bytes_up", "sent by clients", -1, 1, _BYTES),
         Field("bytes_down", "sent to clients", -1, 1, _BYTES),
         Field("flops", "work on clients", -1, 1, _FLOPS),
+        Field("sparsity", "weights that went, %", 0, 1, _PERCENT),
         Field("extra_compute", "extra compute, %", -1, 1, _PERCENT),
         Field("extra_flops", "extra work", -1, 1, _FLOPS),
         Field("downloads", "models down", -1, 2),

@@ -18,6 +18,7 @@ from horae.report.tables import plural, table, text
 _SCORE = '{"event":"score"'  # how such a line of events.jsonl begins
 TOLD = (
     "accuracy_best10", "accuracy_variance", "cohorts", "adjusted_rand_index", "simulated_s", "bytes_up", "bytes_down",
+    "sparsity",
 )  # fmt: skip
 LISTED = ("accuracy", "accuracy_worst10", "cohorts", "simulated_s", "train_wall_s")
 

@@ -86,13 +86,19 @@ def described(results: Table, keys: Sequence[str]) -> tuple[Cells, list[Cells]]:
 def whole(results: Table) -> tuple[Cells, list[Cells]]:
     """Everything that is shown in one table, an arm a row."""
     titles = [(FIELDS[key].title, "difference [95 %]", "verdict") for key in JUDGED]
-    head = ("arm", "seeds", *(word for title in titles for word in title), *(FIELDS[key].title for key in DESCRIBED))
+    keys = (*DESCRIBED, *(("sparsity",) if pruned(results) else ()))
+    head = ("arm", "seeds", *(word for title in titles for word in title), *(FIELDS[key].title for key in keys))
     rows = []
     for arm in results["arms"]:
         cells = [cell for key in JUDGED for cell in _judged(arm, key)]
-        cells += [spread(FIELDS[key], arm["fields"][key]) for key in DESCRIBED]
+        cells += [spread(FIELDS[key], arm["fields"].get(key)) for key in keys]
         rows.append((arm["name"], words.seeds(arm, results), *cells))
     return head, rows
+
+
+def pruned(results: Table) -> bool:
+    """True where an arm dropped weights."""
+    return any(arm["fields"].get("sparsity") for arm in results["arms"])
 
 
 def every_field(results: Table) -> tuple[Cells, list[Cells]]:
@@ -100,7 +106,7 @@ def every_field(results: Table) -> tuple[Cells, list[Cells]]:
     head = ("field", "arm", "seeds", "mean ± deviation", "lowest", "highest", "difference [95 %]", "verdict")
     rows = []
     for field in FIELDS.values():
-        for arm in results["arms"]:
+        for arm in results["arms"] if field.key != "sparsity" or pruned(results) else ():
             found, apart = arm["fields"][field.key], arm["difference"].get(field.key)
             ends = [one(field, found and found[end]) for end in ("low", "high")]
             n = str(found["n"] if found else 0)

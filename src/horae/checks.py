@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from horae.alignment import Off
 from horae.clustering import CLUSTERING, Oracle
 from horae.engines.simulation import Pace
 from horae.errors import ConfigError, one_line, require
@@ -51,6 +52,13 @@ def check_people(people: Population, used: Any, baseline: str, participants: int
     for which, clustering in _clusterings(used, baseline):
         if isinstance(clustering, Oracle):
             _check_groups(people.labels, which, participants)
+
+
+def check_alignment(people: Population, alignment: Any) -> None:
+    """Refuse to align what has no labels to go by."""
+    fine = isinstance(alignment, Off) or people.task == "classification"
+    should = f"be off for {people.task}, which has no label for each sample"
+    require(fine, "alignment", should, type(alignment).__name__)
 
 
 def check_aggregation(parts: Mapping[str, Any], names: Mapping[str, str]) -> None:

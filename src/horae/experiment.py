@@ -20,6 +20,7 @@ from horae.checks import (
     AGES_S,
     affordable,
     check_aggregation,
+    check_alignment,
     check_batches,
     check_budget,
     check_name,
@@ -28,6 +29,7 @@ from horae.checks import (
     check_visits,
 )
 from horae.engines.simulation import Pace, World
+from horae.engines.site import Site
 from horae.errors import ConfigError, brief, did_you_mean, one_line, require
 from horae.families import FAMILIES, component, find, fit, made, name_of, plain
 from horae.federate import Budget
@@ -120,7 +122,8 @@ class Experiment:
     (0: as before). parts: one object per family; the rest are the loop's numbers.
 
     baseline: the clustering that is run beside this one on the same clients and budget, or "none". cohorts_from: a
-    finished run whose cohorts these clients begin in (`clustering.from`), or "".
+    finished run whose cohorts these clients begin in (`clustering.from`), or "". site: whose workers train, where it is
+    not the simulation.
     """
 
     name: str
@@ -138,6 +141,7 @@ class Experiment:
     parts: dict[str, Any] = field(default_factory=dict)
     harm: Harm = field(default_factory=Harm)
     cohorts_from: str = ""
+    site: Site = field(default_factory=Site)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -203,7 +207,7 @@ class Experiment:
                 out[family] = {"name": name_of(family, part), **plain(part)}
         if self.cohorts_from:
             out["clustering"]["from"] = self.cohorts_from
-        return out
+        return out | ({"site": plain(self.site)} if self.site.executor else {})
 
     def plan(self) -> Plan:
         """The loop's plan."""
@@ -242,6 +246,7 @@ class Experiment:
         most = max(self.participants, self.participants_later)
         check_people(people, self.parts["clustering"], self.baseline, self.participants)
         require(most <= people.clients, "participants_later", f"be <= {people.clients} clients", most)
+        check_alignment(people, self.parts["alignment"])
         check_visits(self.noisy, self.budget, people.clients)
         check_batches(self.training, people.train.most, most)
         if module is None:
@@ -276,7 +281,7 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     if any(str(key).startswith("budget.") for key in changes or {}):
         table["budget"] = {}  # a limit that is set takes the place of the one there was
     table = changed(table, changes or {})
-    known = (*NUMBERS, *TABLES, *FAMILIES)
+    known = (*NUMBERS, *TABLES, "site", *FAMILIES)
     for key in table:
         if key not in known:
             raise ConfigError(f"the experiment has no {brief(key, 40)}; {did_you_mean(key, known)}")
@@ -294,7 +299,8 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     parts["channels"] = tuple(component("channels", entry, "plain") for entry in listed)
     if not any(dataclasses.astuple(tables["budget"])) and "budget" not in table:
         tables["budget"] = Budget(participations=200 * numbers["participants"])
-    return Experiment(**numbers, **tables, parts=parts, cohorts_from=cohorts_from)
+    site = made(Site, _table(table, "site"), "site")
+    return Experiment(**numbers, **tables, parts=parts, cohorts_from=cohorts_from, site=site)
 
 
 def _read(source: str | Path | None) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from horae.types import (
     Round,
     Searching,
     Split,
+    State,
     Tethering,
     Verdict,
 )
@@ -66,8 +67,7 @@ class Standing:
     """Where a run stands between two rounds, the engine aside: what the loop needs to go on.
 
     running: cohorts whose round is in flight. spent: the share of the budget that is used. last_reply_s: when anybody
-    last took part. shared: rounds begun that
-    all cohorts share.
+    last took part. shared: rounds begun that all cohorts share. alignment: what is known of the population's labels.
     """
 
     tree: CohortTree
@@ -76,6 +76,7 @@ class Standing:
     spent: float = 0.0
     last_reply_s: float = 0.0
     shared: int = 0
+    alignment: State = None
 
 
 class Observer(Protocol):
@@ -102,7 +103,8 @@ def federate(
     if isinstance(begin, Standing):
         standing = begin
     else:
-        standing = Standing(plan.clustering.prepare(first_tree(plan, begin, engine.ask), engine.ask))
+        tree = plan.clustering.prepare(first_tree(plan, begin, engine.ask), engine.ask)
+        standing = Standing(tree, alignment=plan.alignment.begin(plan.seed))
         for observer in observers:
             observer.look(standing, engine, over=False)
     standing = start_ready(plan, standing, engine)
@@ -123,7 +125,7 @@ def start_ready(plan: Plan, standing: Standing, engine: Engine) -> Standing:
         return standing if running else start_together(plan, standing, engine, plan.clustering)
     quota = plan.clustering.quota(tree, plan.participants_at(standing.spent))
     for path in plan.clustering.ready(tree, frozenset(running)):
-        engine.start(invite(plan, tree, path, quota[path], engine))
+        engine.start(invite(plan, standing, path, quota[path], engine))
         running = (*running, path)
     return replace(standing, running=running)
 
@@ -133,6 +135,7 @@ def start_together(plan: Plan, standing: Standing, engine: Engine, clustering: L
     tree, quorum = standing.tree, plan.participants_at(standing.spent)
     clients = engine.gather(tree, plan.selector.offers(ceil(plan.overcommit * quorum)), standing.shared)
     tree = clustering.meet(tree, clients, engine.ask)
+    standing = replace(standing, tree=tree)
     leaf = engine.route(tree, clients) if clients.size else clients
     running = []
     for i, path in enumerate(tree.paths()):
@@ -140,14 +143,14 @@ def start_together(plan: Plan, standing: Standing, engine: Engine, clustering: L
         wanted = round(members.size * quorum / max(clients.size, 1))
         if members.size:
             nobody, known = np.full(members.size, np.nan), np.zeros(members.size, bool)
-            engine.start(invitation(plan, tree, path, max(1, wanted), (members, nobody, known), engine))
+            engine.start(invitation(plan, standing, path, max(1, wanted), (members, nobody, known), engine))
             running.append(path)
     if not running:  # nobody is there: wait, in the first cohort's name
         path = tree.paths()[0]
         empty = (np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))
-        engine.start(invitation(plan, tree, path, quorum, empty, engine))
+        engine.start(invitation(plan, standing, path, quorum, empty, engine))
         running.append(path)
-    return replace(standing, tree=tree, running=tuple(running), shared=standing.shared + 1)
+    return replace(standing, running=tuple(running), shared=standing.shared + 1)
 
 
 def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recorder: Recorder) -> tuple[Standing, bool]:
@@ -175,11 +178,12 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
     running = tuple(other for other in standing.running if other != path)
     if isinstance(plan.clustering, Lockstep) and not running:
         tree, verdicts = plan.clustering.settle(tree, plan.participants_at(spent), spent, engine.ask)
-    recorder.round(outcome, tree, verdicts, feedback)
+    known, news = plan.alignment.learn(standing.alignment, outcome, tree, engine.ask)
+    recorder.round(replace(outcome, news=(*outcome.news, *news)), tree, verdicts, feedback)
     over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
     if over:
         ledger = ledger.plus(engine.settle())
-    return Standing(tree, running, ledger, spent, last_reply_s, standing.shared), over
+    return Standing(tree, running, ledger, spent, last_reply_s, standing.shared, known), over
 
 
 def first_tree(plan: Plan, model: tuple[Floats, Floats], ask: Ask) -> CohortTree:
@@ -198,17 +202,18 @@ def first_tree(plan: Plan, model: tuple[Floats, Floats], ask: Ask) -> CohortTree
     return CohortTree({ROOT: root})
 
 
-def invite(plan: Plan, tree: CohortTree, path: Path, quorum: int, engine: Engine) -> Round:
+def invite(plan: Plan, standing: Standing, path: Path, quorum: int, engine: Engine) -> Round:
     """A round for this cohort: a few more clients than the quorum, of those whose request led here."""
     wanted = plan.selector.offers(ceil(plan.overcommit * quorum))
-    return invitation(plan, tree, path, quorum, engine.check_in(tree, path, wanted, tree[path].round), engine)
+    tree = standing.tree
+    return invitation(plan, standing, path, quorum, engine.check_in(tree, path, wanted, tree[path].round), engine)
 
 
 def invitation(
-    plan: Plan, tree: CohortTree, path: Path, quorum: int, there: tuple[Ints, Doubles, Bools], engine: Engine
+    plan: Plan, standing: Standing, path: Path, quorum: int, there: tuple[Ints, Doubles, Bools], engine: Engine
 ) -> Round:
     """A round for this cohort with those whom the selector picks. there: ids, claims, exploring of the candidates."""
-    cohort, (members, claims, exploring) = tree[path], there
+    cohort, (members, claims, exploring) = standing.tree[path], there
     carry = max((part.staleness for part in (plan.algorithm, plan.selector) if isinstance(part, Late)), default=0)
     wanted = max(0, ceil(plan.overcommit * quorum) - (engine.carried(path) if carry else 0))
     invited = pick(plan, cohort, members, wanted, engine)
@@ -223,7 +228,8 @@ def invitation(
         deadline_s=plan.deadline_s,
         claims=claims[rows],
         exploring=exploring[rows],
-        correction=correction(plan, tree, cohort),
+        correction=correction(plan, standing.tree, cohort),
+        target=plan.alignment.target(standing.alignment, path),
         held=plan.pruning.plan(cohort.pruning, cohort.round, invited, engine.ask),
         lr_scale=min(1.0, quorum / plan.participants) if plan.linear_lr else 1.0,
         carry=carry,

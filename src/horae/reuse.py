@@ -40,4 +40,4 @@ def begin_in(run: str, plan: Plan, model: tuple[Floats, Floats], engine: Simulat
     for path, k in sorted(standing.tree.children.items(), key=lambda item: (len(item[0]), item[0])):
         tree = tree.split(path, k, plan.clustering.init())
     engine.recall(remembered)
-    return Standing(tree)
+    return Standing(tree, alignment=plan.alignment.begin(plan.seed))

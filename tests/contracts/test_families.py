@@ -6,14 +6,32 @@ import pickle
 import numpy as np
 import pytest
 
+from horae.data_planes import attach
 from horae.engines.costs import COSTS, Job
 from horae.engines.wire import send, wire_nbytes
+from horae.errors import PlaneError
 from horae.experiment import FAMILIES, component
 from horae.families import plain
+from horae.pure.anatomy import Anatomy, Group, Slab, Tensor
 from horae.pure.packing import pack, unpack
 from horae.pure.tree import ROOT, Cohort, CohortTree
 from horae.settings import convert
-from horae.types import Capacity, Outcome, Records, Ref, Round, Updates
+from horae.types import (
+    Capacity,
+    Count,
+    Exploration,
+    Explore,
+    Layers,
+    Outcome,
+    Practice,
+    Practise,
+    Records,
+    Ref,
+    Round,
+    Speeds,
+    Uneven,
+    Updates,
+)
 
 PARAMS = 12
 
@@ -145,24 +163,169 @@ def test_an_empty_round_teaches_nothing(cls):
     assert feedback is None
 
 
+# A perceptron 2 -> 4 -> 4 -> 3: weights 0-7 and 12-27 may be pruned; the second layer's are units of both groups.
+OWN = np.arange(4)
+DEEP = Anatomy(
+    (
+        Tensor("1.weight", (4, 2), 0, "weight", 16),
+        Tensor("1.bias", (4,), 8, "bias"),
+        Tensor("3.weight", (4, 4), 12, "weight", 32),
+        Tensor("3.bias", (4,), 28, "bias"),
+        Tensor("5.weight", (3, 4), 32, "classifier", 24),
+        Tensor("5.bias", (3,), 44, "bias"),
+    ),
+    (),
+    (
+        Group("1", 4, (Slab(0, 0, OWN), Slab(1, 0, OWN), Slab(2, 1, OWN))),
+        Group("3", 4, (Slab(2, 0, OWN), Slab(3, 0, OWN), Slab(4, 1, OWN))),
+    ),
+)
+W0 = np.random.default_rng(0).normal(size=DEEP.n_params).astype(np.float32)
+NO_BUFFERS = np.zeros(0, np.float32)
+SPARSE = {"threshold": 0.5}  # where there is such a field
+
+
+class Explorers:
+    """Answers whatever a pruning asks, by the question alone, and counts what clients were asked to do."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self, work, *, charge=True):
+        if isinstance(work, Layers):
+            return DEEP
+        if isinstance(work, Speeds):
+            ids = np.arange(40) if work.clients is None else work.clients
+            return Capacity(10.0 + ids * 7 % 40, np.full(ids.size, 100.0))
+        self.asked += 1
+        assert charge
+        rng = np.random.default_rng(work.number)
+        if isinstance(work, Practise):
+            row = rng.normal(size=(1, W0.size)).astype(np.float32)
+            return Practice(np.array([3]), Updates(row), np.array([20]), np.ones(1))
+        assert isinstance(work, Explore)
+        d = rng.normal(size=(3, W0.size))
+        sums = {"square": np.square(d), "signed": d, "absolute": np.abs(d)}
+        each = np.square(d).astype(np.float32) if work.each else None
+        told = {name: sums[name].sum(axis=0) for name in work.sums}
+        return Exploration(np.arange(3), told, np.ones(3, int), np.ones(3), work.lr or 0.1, each)
+
+
+def pruner(cls, **fields):
+    names = {field.name for field in dataclasses.fields(cls)}
+    return cls(**{name: value for name, value in {**SPARSE, "every": 2, **fields}.items() if name in names})
+
+
+def begun(pruning, seed=0):
+    before = W0.copy()
+    params, state = pruning.begin(W0, NO_BUFFERS, seed, Explorers())
+    np.testing.assert_array_equal(W0, before)  # the first model is everybody's
+    return params, state
+
+
+def trained(number, clients=(0, 1, 2)):
+    ended = outcome(np.ones((len(clients), W0.size)), clients)
+    return dataclasses.replace(ended, round=dataclasses.replace(ended.round, number=number))
+
+
+def lives(pruning, state, clients=range(40)):
+    """Each client's weights, `(clients, params)`; all where there is no mask."""
+    held = pruning.plan(state, 0, np.array(clients), Explorers())
+    if held is None:
+        return np.ones((len(clients), W0.size), bool)
+    return np.array([held.submodels[i].keep for i in held.of(len(clients))])
+
+
 @each("pruning")
-def test_a_submodel_is_honest_about_what_it_keeps(cls):
-    pruning = cls()
-    state = pruning.init(np.ones(PARAMS, np.float32), 0)
-    submodel = pruning.plan(state, ROOT, 0)
-    if submodel is not None:
-        full = np.arange(PARAMS, dtype=np.float32)
+def test_what_nobody_trains_is_zero_and_whoever_is_asked_with_holds_the_same(cls):
+    pruning = pruner(cls)
+    params, state = begun(pruning)
+    each = lives(pruning, state)
+    assert not params[~each.any(axis=0)].any()
+    np.testing.assert_array_equal(lives(pruning, state, [31, 4]), each[[31, 4]])
+    assert (~each & ~(np.isin(np.arange(W0.size), [*range(8), *range(12, 28)]))).any() == (
+        cls.__name__ in ("Slim", "HeteroFL")  # biases and the last layer go with whole units alone
+    )
+    if isinstance(pruning, Uneven):
+        assert pruning.uneven and len(np.unique(each, axis=0)) > 1
+    else:
+        assert (each == each[0]).all()
+    held = pruning.plan(state, 0, np.arange(40), Explorers())
+    for submodel in () if held is None else held.submodels:
+        full = np.arange(W0.size, dtype=np.float32)
         np.testing.assert_array_equal(submodel.scatter(submodel.gather(full)), np.where(submodel.keep, full, 0))
-    unpack(pack(pruning.learn(state, outcome(np.ones((3, PARAMS))))))
+        assert DEEP.living(DEEP.alive(submodel.keep))[submodel.keep].all()
+        assert all(DEEP.alive(submodel.keep)[DEEP.units_of(g)].any() for g in range(2))
+
+
+@each("pruning")
+def test_half_of_the_weights_is_half_of_the_weights(cls):
+    if "threshold" not in {field.name for field in dataclasses.fields(cls)}:
+        pytest.skip("it drops no share of weights")
+    gone = ~lives(pruner(cls), begun(pruner(cls))[1])[0]
+    if cls.__name__ == "Slim":  # of 47 weights 35 would be left; 3 units of 4 leave 33, all 47
+        assert np.count_nonzero(gone) == 14
+    else:
+        assert np.count_nonzero(gone) == 12
+
+
+@each("pruning")
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_pruning_goes_on_from_its_packed_state_and_holds_still_while_it_is_frozen(cls, frozen):
+    pruning, ask = pruner(cls, schedule="refresh"), Explorers()
+    params, state = begun(pruning)
+    first = lives(pruning, state)
+    for number in range(4):
+        moved = params + np.linspace(-1, 1, W0.size, dtype=np.float32)
+        before = moved.copy()
+        again = pruning.learn(unpack(pack(state)), moved, trained(number), Explorers(), frozen=frozen)
+        params, state = pruning.learn(state, moved, trained(number), ask, frozen=frozen)
+        np.testing.assert_array_equal(moved, before)
+        np.testing.assert_array_equal(params, again[0])
+        assert pack(again[1]) == pack(state)
+        each = lives(pruning, state)
+        assert params.dtype == np.float32 and not params[~each.any(axis=0)].any()
+        assert not frozen or (each == first).all()
+    changing = cls.__name__ in ("AutoFlip", "PruneFL", "FedDst")
+    assert ask.asked == (2 if changing and not frozen else 0)  # every second of four rounds
+    np.testing.assert_array_equal(each.sum(axis=1), first.sum(axis=1))
+
+
+@each("pruning")
+def test_the_same_seed_gives_the_same_masks(cls):
+    pruning = pruner(cls)
+    one, two = (lives(pruning, begun(pruning, 5)[1]) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
 
 
 @each("alignment")
 def test_an_arrangement_points_at_own_samples(cls):
     labels = np.array([0, 0, 0, 1, 2, 2])
-    arranged = cls().arrange(labels, np.random.default_rng(0))
-    if arranged is not None:
-        assert ((arranged >= 0) & (arranged < 6)).all()
-        np.testing.assert_array_equal(arranged, cls().arrange(labels, np.random.default_rng(0)))
+    alignment, target = cls(), np.array([0.2, 0.5, 0.3])
+    one, two = (alignment.arrange(labels, target, np.random.default_rng(0)) for _ in range(2))
+    view = np.arange(6) if one.index is None else one.index
+    assert ((view >= 0) & (view < 6)).all() and view.size
+    np.testing.assert_array_equal(view, np.arange(6) if two.index is None else two.index)
+    assert one.weights is None or (np.isclose(one.weights.mean(), 1) and one.weights.size == view.size)
+
+
+@each("alignment")
+def test_before_anybody_is_counted_there_is_no_target_and_states_can_be_packed(cls):
+    alignment = cls()
+    state = alignment.begin(0)
+    assert alignment.target(state, (0, 1)) is None
+    unpack(pack(state))
+
+
+@each("alignment")
+def test_a_census_of_nobody_teaches_nothing(cls):
+    def ask(work, *, charge=True):
+        nothing = np.zeros(0, int)
+        return Count(nothing, np.zeros((0, 3), int), nothing)
+
+    alignment = cls()
+    state, news = alignment.learn(alignment.begin(0), outcome(np.ones((3, PARAMS))), CohortTree({}), ask)
+    assert alignment.target(state, ROOT) is None and news == ()
 
 
 @each("channels")
@@ -177,17 +340,49 @@ def test_a_channel_hands_back_as_many_weights_and_its_bytes_are_known_before(cls
 
 @each("data_plane")
 def test_a_plane_keeps_what_it_was_given_until_told_otherwise(cls):
+    if cls.__name__ == "ProxyStore":
+        pytest.importorskip("proxystore")
     plane, params = cls(), np.arange(5, dtype=np.float32)
-    first, second = plane.put({"params": params}, ROOT), plane.put({"params": params + 1}, (0,))
-    assert first.key != second.key
-    assert first.nbytes == 20
-    np.testing.assert_array_equal(plane.get(second)["params"], params + 1)
-    with pytest.raises(ValueError, match="read-only"):
-        plane.get(first)["params"][0] = 9
-    params[0] = 0  # the caller's own array stays writable
-    plane.evict(first)
-    plane.evict(first)
-    assert plane.stats()["objects"] == 1
+    try:
+        first, second = plane.put({"params": params}, ROOT), plane.put({"params": params + 1}, (0,))
+        assert first.key != second.key
+        assert first.nbytes == 20
+        np.testing.assert_array_equal(plane.get(second)["params"], params + 1)
+        with pytest.raises(ValueError, match="read-only"):
+            plane.get(first)["params"][0] = 9
+        params[0] = 0  # the caller's own array stays writable
+        plane.evict(first)
+        plane.evict(first)
+        assert plane.stats()["objects"] == 1
+        assert plane.keys() == [second.key]
+        with pytest.raises(PlaneError) as refused:
+            plane.get(first, timeout_s=1.0)
+        assert pickle.loads(pickle.dumps(refused.value)).kind == "missing"  # it must cross an executor
+    finally:
+        plane.close()
+    assert plane.stats()["objects"] == 0
+
+
+@each("data_plane")
+def test_a_plane_takes_what_a_worker_puts_under_a_reserved_key(cls):
+    if cls.__name__ == "ProxyStore":
+        pytest.importorskip("proxystore")
+    plane = cls()
+    try:
+        keys = [plane.reserve((0, 1), "update", lease_s) for lease_s in (0.0, 60.0)]
+        worker = attach(plane.address)
+        refs = [worker.put_as(key, {"w": np.full(3, i), "mask": np.array([True])}) for i, key in enumerate(keys)]
+        assert [ref.key for ref in refs] == keys == plane.keys()
+        np.testing.assert_array_equal(plane.get(refs[1])["w"], [1, 1, 1])
+        assert plane.get(refs[1])["mask"].dtype == bool
+        assert plane.sweep() == 1  # the first lease has run out
+        plane.evict(keys[1])  # its worker is thought dead, but is only late
+        worker.put_as(keys[1], {"w": np.ones(3)})
+        assert plane.keys() == [keys[1]]
+        assert plane.sweep() == 1
+        assert plane.keys() == []
+    finally:
+        plane.close()
 
 
 @each("devices")

@@ -8,7 +8,22 @@ from typing import NoReturn
 
 import typer
 
-from horae.cli import catalogue, compare, diff, explain, newcomers, playground, report, run, split, traces
+from horae.cli import (
+    align,
+    catalogue,
+    census,
+    compare,
+    diff,
+    explain,
+    explore,
+    newcomers,
+    playground,
+    proxyfloxy,
+    report,
+    run,
+    split,
+    traces,
+)
 from horae.errors import HoraeError, Stopped
 
 app = typer.Typer(
@@ -25,8 +40,12 @@ app.command()(compare.compare)
 app.command()(report.report)
 app.command()(diff.diff)
 app.command()(explain.explain)
+app.command()(explore.explore)
+app.command()(align.align)
+app.command()(census.census)
 app.command()(newcomers.newcomers)
 app.command()(playground.playground)
+app.command()(proxyfloxy.proxyfloxy)
 app.command("list")(catalogue.list_)
 app.command()(catalogue.show)
 app.command()(catalogue.cite)

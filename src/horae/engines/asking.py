@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from horae.engines.costs import BACKWARD, Job
+from horae.engines.counting import Counting
 from horae.engines.exploring import explore
 from horae.engines.learning import Learning
 from horae.engines.matching import Matching
@@ -18,6 +19,7 @@ from horae.pure.streams import stream
 from horae.training import Work
 from horae.types import (
     Booked,
+    Census,
     Charge,
     Evaluate,
     Examine,
@@ -41,14 +43,21 @@ COUNT_NBYTES = 4  # of one number
 class Asking:
     """Answers, with what they cost: charges, and the seconds until the slowest has answered.
 
-    present: draws up to n clients that are there now.
+    present: draws up to n clients that are there once the check-in closes, in check_in_s seconds.
     """
 
     def __init__(
-        self, plan: Plan, world: World, learning: Learning, matching: Matching, present: Callable[[int, int], Ints]
+        self,
+        plan: Plan,
+        world: World,
+        learning: Learning,
+        matching: Matching,
+        present: Callable[[int, int], Ints],
+        check_in_s: float,
     ) -> None:
         self._plan, self._world, self._learning, self._matching = plan, world, learning, matching
-        self._present = present
+        self._present, self._check_in_s = present, check_in_s
+        self.counting = Counting(plan, world, matching, present)
         self.charges: list[Charge] = []
         self.lasts_s = 0.0
 
@@ -79,6 +88,10 @@ class Asking:
         if isinstance(work, Booked):
             self.charges += work.charges
             return None
+        if isinstance(work, Census):
+            found, bills = self.counting.count(work, now_s + self._check_in_s)
+            self.charges += bills
+            return found
         if isinstance(work, Explore):
             return self._explore(work, now_s, charge)
         raise TypeError(f"the simulation cannot answer {type(work).__name__}: {trainer.path_name}")

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from horae.alignment import Off
 from horae.engines.costs import Job
 from horae.engines.delivery import Delivery
 from horae.engines.flight import Flight
+from horae.engines.jobs import job_of
 from horae.engines.shapes import Shapes
 from horae.engines.vectors import Vectors
+from horae.engines.views import Views
 from horae.engines.world import World
 from horae.errors import HoraeError, RunError, one_line
-from horae.pure.streams import stream
 from horae.training import Trained, Work
 from horae.training.work import merged
 from horae.types import (
@@ -54,6 +54,7 @@ class Replies:
     exploring: np.ndarray[Any, Any]
     durations_s: Doubles
     staleness: Ints
+    sizes: Ints
     extra: Floats | None
     seen: Floats | None = None
     held: Held | None = None
@@ -61,36 +62,17 @@ class Replies:
 
 class Learning:
     """Local training for the simulator. kept: what a `Keeping` algorithm's clients keep; own: their own models;
-    delivery: how updates arrive; shapes: what each submodel is, and who has it.
+    delivery: how updates arrive; shapes: what each submodel is, and who has it; views: their samples.
     """
 
     def __init__(self, plan: Plan, world: World) -> None:
         self.plan, self.world = plan, world
         self.kept, self.own, self.delivery = Vectors(), Vectors(), Delivery(plan.channels, plan.seed)
-        self.shapes = Shapes(world.trainer)
+        self.shapes, self.views = Shapes(world.trainer), Views(plan, world)
 
-    def job(self, round: Round) -> Job:
+    def job(self, round: Round, at_s: float) -> Job:
         """What each of the invited will have to do."""
-        trainer, sizes = self.world.trainer, self.world.population.train.sizes_of(round.invited)
-        algorithm, load = self.plan.algorithm, self.shapes.load(round, self.plan.channels)
-        down, up = algorithm.vectors if isinstance(algorithm, Keeping) else (0, 0)
-        samples = trainer.training.n_processed(sizes)
-        planned = np.full(sizes.size, trainer.training.n_planned)
-        if round.efforts is not None:
-            samples, planned = (np.rint(n * round.efforts).astype(np.int64) for n in (samples, planned))
-        tuning = algorithm.tuning if isinstance(algorithm, Personal) else None
-        if tuning and tuning.remembered:  # a second training, of the client's own model
-            samples = samples + tuning.steps * np.minimum(trainer.training.batch, sizes)
-            planned = planned + tuning.steps * trainer.training.batch
-        shares = np.ones(sizes.size) if round.sent is None else round.sent
-        return Job(
-            n_samples=samples,
-            planned=planned,
-            flops_per_sample=load.flops,
-            nbytes_down=load.model + down * load.vector + load.buffers,
-            nbytes_up=np.rint(load.update * shares).astype(np.int64) + up * load.vector + load.buffers,
-            sparse_flops_per_sample=load.sparse_flops,
-        )
+        return job_of(round, at_s, self.plan, self.world, self.shapes, self.views)
 
     def outcome(self, flight: Flight, model: dict[str, Floats], charges: tuple[Charge, ...]) -> Outcome:
         """Train those that were kept, pass their updates through the channels, and hand everything over."""
@@ -105,7 +87,7 @@ class Learning:
             groups = [replace(group, updates=group.updates.copy()) for group in groups]
         together = {name: np.concatenate([getattr(g, name) for g in groups]) for name in _COLUMNS}
         clients = together["clients"]
-        samples = self.world.population.train.sizes_of(clients)
+        samples = self.views.told(together["sizes"])
         shares = (samples / max(samples.sum(), 1)).astype(np.float32)
         updates = groups[0].updates if len(groups) == 1 else np.concatenate([g.updates for g in groups])
         extras = [g.extra for g in groups if g.extra is not None]
@@ -170,17 +152,19 @@ class Learning:
         if not clients.size:
             none = np.zeros((0, trainer.n_params), np.float32)
             flat = np.zeros((0, trainer.initial_buffers.size), np.float32)
-            return Replies(clients, none, flat, nothing, clients, nothing, nothing.astype(bool), nothing, clients, None)
+            return Replies(
+                clients, none, flat, nothing, clients, nothing, nothing.astype(bool), nothing, clients, clients, None
+            )
         held = None if round.held is None else round.held.only(rows)
         correction, mine = round.correction, None
         if isinstance(algorithm, Keeping):
             mine = self.kept.of(clients, np.zeros(trainer.n_params, np.float32))
             correction = algorithm.bend(round.correction, mine)
-        views = self._views(round, clients, at_s)
+        rows_of, weights = self.views.of(round, clients, at_s)
         efforts = None if round.efforts is None else round.efforts[rows]
         work = Work(
-            model["params"], model["buffers"], clients, views, round.number, round.path, round.lr_scale, correction,
-            efforts=efforts,
+            model["params"], model["buffers"], clients, rows_of, round.number, round.path, round.lr_scale, correction,
+            efforts=efforts, weights=weights,
         )  # fmt: skip
         done, extra, seen = self._train_held(work, held), None, None
         updates = self.delivery.read(round, rows, done.updates)
@@ -190,6 +174,10 @@ class Learning:
             self.kept.put(clients, later)
             if correction.drift is not None:
                 seen = updates + (np.float32(lr) * done.steps.astype(np.float32))[:, None] * correction.drift
+        if self.views.probes(round):
+            updates = updates.copy() if updates is done.updates else updates  # the trainer's room is used again
+            as_they_are = self.world.population.train_at(clients, at_s)
+            seen = self._train_held(replace(work, rows=as_they_are, weights=None), held).updates
         if held is not None and len(held.submodels) > 1:  # updates are compared where everybody has weights
             seen = (updates if seen is None else seen) * held.everybody()
         if isinstance(algorithm, Personal) and algorithm.tuning.remembered:
@@ -198,7 +186,8 @@ class Learning:
             self._train_own(algorithm.tuning, work, held)
         return Replies(
             clients, updates, done.buffers, done.losses, done.steps, round.claims[rows], round.exploring[rows],
-            durations[rows], np.full(clients.size, behind), extra, seen, held,
+            durations[rows], np.full(clients.size, behind), np.array([len(r) for r in rows_of], np.int64), extra,
+            seen, held,
         )  # fmt: skip
 
     def _train_own(self, tuning: Tuning, work: Work, held: Held | None) -> None:
@@ -219,18 +208,6 @@ class Learning:
     def _scale(self, tuning: Tuning, number: int) -> float:
         return tuning.lr / self.world.trainer.training.lr_at(number) if tuning.lr else 1.0
 
-    def _views(self, round: Round, clients: Ints, at_s: float) -> list[Ints]:
-        """The dataset rows that clients train on: their own, or their own re-organised by the alignment."""
-        rows = self.world.population.train_at(clients, at_s)
-        if isinstance(self.plan.alignment, Off):
-            return rows
-        views = []
-        for client, own in zip(clients.tolist(), rows, strict=True):
-            rng = stream(self.plan.seed, "alignment", round.number, *round.path, client)
-            arranged = self.plan.alignment.arrange(self.world.population.y[own], rng)
-            views.append(own if arranged is None else own[arranged])
-        return views
-
     def _train_held(self, work: Work, held: Held | None) -> Trained:
         """Training of clients who may hold different weights."""
         if held is None:
@@ -244,7 +221,7 @@ class Learning:
         return parts[0][1] if len(parts) == 1 else merged(parts, len(work.clients))
 
 
-_COLUMNS = ("clients", "buffers", "losses", "steps", "claims", "exploring", "durations_s", "staleness")
+_COLUMNS = ("clients", "buffers", "losses", "steps", "claims", "exploring", "durations_s", "staleness", "sizes")
 
 
 def joined(parts: Sequence[Held | None], sizes: Sequence[int]) -> Held | None:

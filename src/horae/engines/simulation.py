@@ -48,7 +48,7 @@ class Simulation:
     def __init__(self, plan: Plan, world: World, pace: Pace | None = None) -> None:
         self._plan, self._world, self._pace = plan, world, pace or Pace()
         self._matching, self._learning = Matching(plan, world), Learning(plan, world)
-        self._asking = Asking(plan, world, self._learning, self._matching, self._present)
+        self._asking = Asking(plan, world, self._learning, self._matching, self._present, self._pace.check_in_s)
         self._turns = Turns((*plan.channels, plan.aggregation))
         self._heap: list[tuple[float, int, int, Flight]] = []
         self._late: dict[Path, tuple[Straggler, ...]] = {}
@@ -167,6 +167,7 @@ class Simulation:
             "clients": self._matching.store.snapshot(),
             "kept": self._learning.snapshot(),
             "turns": self._turns.snapshot(),
+            "census": self._asking.counting.snapshot(),
         }
 
     def restore(self, state: State) -> None:
@@ -179,6 +180,7 @@ class Simulation:
         self._matching.store.restore(state["clients"])
         self._learning.restore(state["kept"])
         self._turns.restore(state["turns"])
+        self._asking.counting.restore(state["census"])
 
     def recall(self, clients: State) -> None:
         """What clients remember of another run, as that one's snapshot has it."""
@@ -225,7 +227,7 @@ class Simulation:
         """Who will reply, by their devices and hours; until then they are busy."""
         seed, invited, path = self._plan.seed, round.invited, round.path
         opens_s = self._now_s + self._pace.check_in_s + self._delay_s()
-        job, late = self._learning.job(round), self._late.pop(path, ())
+        job, late = self._learning.job(round, opens_s), self._late.pop(path, ())
         self._learning.shapes.hand_over(round)
         durations = self._world.cost.seconds(job, self._world.devices.capacity(invited, seed))
         leaves_s = self._world.availability.until(invited, opens_s, seed) - opens_s

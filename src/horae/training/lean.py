@@ -62,9 +62,14 @@ class Lean:
             if count:
                 part = picked[:count]
                 x, y = self.samples.some(part)
-                loss = self.task.mean(functional_call(self.module, tensors, (x,)), y)
+                out = functional_call(self.module, tensors, (x,))
+                if work.weights is None:
+                    loss = told = self.task.mean(out, y)
+                else:
+                    each = self.task.each(out, y)
+                    loss, told = each @ torch.from_numpy(plan.weight[row, step, :count]), each.mean()
                 slopes = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
-                losses[step] = count * loss.item()
+                losses[step] = count * told.item()
                 with torch.no_grad():
                     descent.step(torch.cat([slope.reshape(-1) for slope in slopes])[None])
         return descent.updates()[0]

@@ -146,6 +146,13 @@ class Batches:
         padded = np.concatenate([*rows, np.zeros(1, np.int64)]).astype(np.int64)  # a last client may own nothing
         return replace(self, index=padded[offsets[:, None, None] + self.index])
 
+    def weighted(self, weights: list[Doubles]) -> Batches:
+        """The same with each sample's weight times what it counts; weights: of each client's own samples."""
+        sizes = np.array([len(own) for own in weights], np.int64)
+        offsets = np.cumsum(sizes) - sizes
+        padded = np.concatenate([*weights, np.zeros(1)]).astype(np.float32)
+        return replace(self, weight=self.weight * padded[offsets[:, None, None] + self.index])
+
     def part(self, clients: slice) -> Batches:
         """The plan of some clients that stand side by side."""
         return Batches(self.index[clients], self.weight[clients], self.counts[clients])

@@ -143,7 +143,8 @@ class Pool:
             return self.path.train(work, plan, updates)
         params, place = self.arena.take(1, len(work.params))
         params[0] = work.params
-        bare = replace(work, rows=[], params=work.params if place is None else work.params[:0])
+        weights: list[Doubles] | None = None if work.weights is None else []  # they are in the plan
+        bare = replace(work, rows=[], weights=weights, params=work.params if place is None else work.params[:0])
         parts = [Part(bare.part(cut), plan.part(cut), cut, updates.shape, place, name) for cut in cuts]
         answers = self._all(parts)
         for part, answer in zip(parts, answers, strict=True):

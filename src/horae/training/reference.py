@@ -27,16 +27,18 @@ def train_one(module: nn.Module, training: Training, work: Work, row: int, x: Fl
     keep = torch.ones(len(work.params)) if work.keep is None else torch.tensor(work.keep).float()
     start = weights = torch.tensor(work.params) * keep
     update, losses = update_rule(training, training.lr_at(work.round) * work.lr_scale), []
-    for picked in _picked(training, work, row, seed):
+    for places in _places(training, work, row, seed):
+        picked = np.asarray(work.rows[row], np.int64)[places]
         vector_to_parameters(weights, model.parameters())
         each = cross_entropy(model(torch.tensor(x[picked])), torch.tensor(y[picked]), reduction="none")
-        gradient = parameters_to_vector(torch.autograd.grad(each.mean(), list(model.parameters())))
+        lost = each if work.weights is None else each * torch.tensor(work.weights[row][places]).float()
+        gradient = parameters_to_vector(torch.autograd.grad(lost.mean(), list(model.parameters())))
         bent = gradient + work.correction.prox * (weights - start) + _drift(work, row)
         weights = update(weights, bent * keep)
         losses.extend(each.tolist())
     mean = np.array([np.mean(losses) if losses else 0.0])
-    processed, steps = np.array([len(losses)]), np.array([len(_picked(training, work, row, seed))])
-    counts = np.array([[len(picked) for picked in _picked(training, work, row, seed)]])
+    processed, steps = np.array([len(losses)]), np.array([len(_places(training, work, row, seed))])
+    counts = np.array([[len(picked) for picked in _places(training, work, row, seed)]])
     ends = np.cumsum(counts[0])
     sums = np.array([[np.sum(losses[end - n : end]) for end, n in zip(ends, counts[0], strict=True)]])
     return Trained((weights - start).numpy()[None], work.buffers[None], mean, processed, steps, sums, counts)
@@ -79,11 +81,10 @@ def adam(lr: float, weight_decay: float, beta1: float = 0.9, beta2: float = 0.99
     return update
 
 
-def _picked(training: Training, work: Work, row: int, seed: int) -> list[Ints]:
-    """The dataset rows of each step."""
-    own = np.asarray(work.rows[row], np.int64)
-    plan = batches(training, np.array([len(own)]), work.clients[row : row + 1], seed, work.round)
-    return [own[index[:count]] for index, count in zip(plan.index[0], plan.counts[0], strict=True) if count]
+def _places(training: Training, work: Work, row: int, seed: int) -> list[Ints]:
+    """The positions into the client's own samples of each step."""
+    plan = batches(training, np.array([len(work.rows[row])]), work.clients[row : row + 1], seed, work.round)
+    return [index[:count] for index, count in zip(plan.index[0], plan.counts[0], strict=True) if count]
 
 
 def _drift(work: Work, row: int) -> Tensor:

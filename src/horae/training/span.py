@@ -42,7 +42,7 @@ class Span:
         """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""
         training, (clients, steps, batch) = work.table or self.dense.training, plan.index.shape
         bent = work.correction.drift is not None or work.keep is not None
-        if training.optimizer == "adam" or bent or steps * batch > MOST_SAMPLES:
+        if training.optimizer == "adam" or bent or not 0 < steps * batch <= MOST_SAMPLES:
             return self.dense.train(work, plan, updates)
         sums = np.empty((clients, steps))
         for first in range(0, clients, training.chunk):

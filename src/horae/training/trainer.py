@@ -90,6 +90,7 @@ class Trainer:
         table = work.table or self.training
         table = replace(table, steps=work.steps, epochs=0) if work.steps else table
         plan = batches(table, sizes, work.clients, self.seed, work.round, work.efforts)
+        plan = plan if work.weights is None else plan.weighted(work.weights)
         updates, name = self._arena.take(len(sizes), self.n_params)
         processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
         if self._pool is None:

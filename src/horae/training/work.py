@@ -21,10 +21,10 @@ class Work:
     params `(P,)`, buffers `(B,)`: the model they start from. clients `(q,)`: ids. rows: for each client the rows of the
     data set it trains on, repeats allowed, possibly none. round: the cohort's round number; sets learning rate and
     batches. path: the cohort, for the reader of a trace. lr_scale: times the learning rate. correction: bends the
-    gradient. keep `(P,)`: the weights that live; None is all. efforts `(q,)`: times the usual
-    local steps (or epochs), by client; None is 1. steps: of every client, in place of the table's; 0 is the table's.
-    table: the [training] table, in place of the experiment's. units `(units,)`: those that live; None is all. What they
-    leave is trained as a smaller model.
+    gradient. keep `(P,)`: the weights that live; None is all. efforts `(q,)`: times the usual local steps (or epochs),
+    by client; None is 1. steps: of every client, in place of the table's; 0 is the table's. table: the [training]
+    table, in place of the experiment's. units `(units,)`: those that live; None is all. What they leave is trained as a
+    smaller model. weights: for each client what its rows count, of mean 1; None is 1 each.
     """
 
     params: Floats
@@ -40,15 +40,15 @@ class Work:
     steps: int = 0
     table: Training | None = None
     units: Bools | None = None
+    weights: list[Doubles] | None = None
 
     def part(self, clients: slice) -> Work:
         """The same work for some clients that stand side by side."""
         drift = self.correction.drift
         own = drift if drift is None or drift.ndim == 1 else drift[clients]
         correction = replace(self.correction, drift=own)
-        return replace(
-            self, clients=self.clients[clients], rows=self.rows[clients] if self.rows else [], correction=correction
-        )
+        rows, weights = self.rows[clients] if self.rows else [], self.weights[clients] if self.weights else self.weights
+        return replace(self, clients=self.clients[clients], rows=rows, correction=correction, weights=weights)
 
     def some(self, rows: Ints) -> Work:
         """The same work for some clients, by their positions."""
@@ -58,6 +58,7 @@ class Work:
         return replace(
             self, clients=self.clients[rows], rows=[self.rows[i] for i in rows], efforts=efforts,
             correction=replace(self.correction, drift=own),
+            weights=None if self.weights is None else [self.weights[i] for i in rows],
         )  # fmt: skip
 
     def start(self) -> Tensor:

@@ -9,8 +9,11 @@ In names, `clients` are ids and `rows` are positions; `_s` is seconds, `nbytes` 
 
 from horae.pure.anatomy import Anatomy
 from horae.pure.tree import ROOT, Cohort, CohortTree, Path, Split, Stay, Verdict
+from horae.types.arrangement import Arrangement
 from horae.types.asks import (
     Booked,
+    Census,
+    Count,
     Evaluate,
     Evaluation,
     Examine,
@@ -61,6 +64,7 @@ from horae.types.protocols import (
 )
 from horae.types.values import (
     UNKNOWN,
+    Arrays,
     Bools,
     Capacity,
     Charge,
@@ -69,6 +73,7 @@ from horae.types.values import (
     Feedback,
     Floats,
     Ints,
+    News,
     Outcome,
     Payload,
     Records,
@@ -88,11 +93,14 @@ __all__ = [
     "Algorithm",
     "Alignment",
     "Anatomy",
+    "Arrangement",
+    "Arrays",
     "Ask",
     "Availability",
     "Booked",
     "Bools",
     "Capacity",
+    "Census",
     "Channel",
     "Charge",
     "Clock",
@@ -100,6 +108,7 @@ __all__ = [
     "Cohort",
     "CohortTree",
     "Correction",
+    "Count",
     "DataPlane",
     "Devices",
     "Doubles",
@@ -125,6 +134,7 @@ __all__ = [
     "Losses",
     "Measured",
     "Metered",
+    "News",
     "Outcome",
     "Pacing",
     "Path",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from horae.pure.tree import Path
+from horae.pure.tree import CohortTree, Path
 from horae.types.values import Charge, Doubles, Floats, Ints, Updates
 
 Sum = Literal["square", "signed", "absolute"]
@@ -165,3 +165,40 @@ class Booked:
     """Ask that what was spent in an earlier run be written into this one's ledger, with no wait. No answer."""
 
     charges: tuple[Charge, ...]
+
+
+@dataclass(frozen=True)
+class Census:
+    """Ask clients to be counted together: how many training samples of each label they hold now, in sum alone.
+
+    The engine runs the protocol of `horae.census` among up to n clients that are there and idle, and were not counted
+    in this window. tree, path: only those whom this leaf serves; None: anybody. group: most clients of one total;
+    sticky: who was counted together once is counted together always, or not at all. fewest: least clients of a total.
+    whole: run all of the protocol; otherwise sums alone, with what it would have cost. The answer: Count.
+    """
+
+    n: int
+    window: int
+    number: int
+    tree: CohortTree | None = None
+    path: Path = ()
+    group: int = 50
+    sticky: bool = True
+    fewest: int = 10
+    clip: int = 10_000
+    transport: Literal["chain", "star"] = "star"
+    noise: float = 0.0
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Count:
+    """What came of it, a row for every total: the group's number, its label counts `(totals, classes)`, and how many
+    clients are in it. dropped: clients that went away meanwhile; refused: totals that the clients would not give.
+    """
+
+    groups: Ints
+    labels: Ints
+    clients: Ints
+    dropped: int = 0
+    refused: int = 0

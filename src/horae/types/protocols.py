@@ -9,8 +9,10 @@ import numpy as np
 
 from horae.pure.anatomy import Anatomy
 from horae.pure.tree import CohortTree, Path, Verdict
+from horae.types.arrangement import Arrangement
 from horae.types.masks import Held
 from horae.types.values import (
+    Arrays,
     Bools,
     Capacity,
     Charge,
@@ -19,6 +21,7 @@ from horae.types.values import (
     Feedback,
     Floats,
     Ints,
+    News,
     Outcome,
     Payload,
     Records,
@@ -304,10 +307,26 @@ class Pruning(Protocol):
 
 
 class Alignment(Protocol):
-    """On which of its own samples a client trains. Runs at the client."""
+    """On which of its own samples a client trains, given a population whose labels it may only know in sum.
 
-    def arrange(self, labels: Ints, rng: np.random.Generator) -> Ints | None:
-        """Positions into the client's own samples (repeats allowed), or None for all as they are."""
+    tells: the server hears how many samples each client trained on.
+    """
+
+    @property
+    def tells(self) -> bool:
+        """See above."""
+
+    def begin(self, seed: int) -> State:
+        """What is known before the first round, of all cohorts: nothing."""
+
+    def target(self, state: State, path: Path) -> Doubles | None:
+        """The share of each label `(classes,)` that this cohort's participants are told; None: not known yet."""
+
+    def arrange(self, labels: Ints, target: Doubles, rng: np.random.Generator) -> Arrangement:
+        """The client's view of its own samples. Runs at the client."""
+
+    def learn(self, state: State, outcome: Outcome, tree: CohortTree, ask: Ask) -> tuple[State, tuple[News, ...]]:
+        """A round is over: clients may be counted. Also what there is to tell the log."""
 
 
 class Channel(Protocol):
@@ -340,19 +359,41 @@ class Metered(Protocol):
 
 
 class DataPlane(Protocol):
-    """Where arrays lie while they travel."""
+    """Where arrays lie while they travel. A run in one process needs no more than put, get, evict and stats.
 
-    def put(self, arrays: dict[str, Floats], owner: Path) -> Ref:
+    Errors: PlaneError.
+    """
+
+    @property
+    def address(self) -> str:
+        """How another process reaches it: horae.data_planes.attach(address)."""
+
+    def put(self, arrays: Arrays, owner: Path) -> Ref:
         """Keep the arrays, hand back their name."""
 
-    def get(self, ref: Ref) -> dict[str, Floats]:
+    def reserve(self, owner: Path, what: str, lease_s: float = float("inf")) -> str:
+        """A key under which somebody else will put something; after lease_s nobody waits for it any more."""
+
+    def put_as(self, key: str, arrays: Arrays) -> Ref:
+        """Keep the arrays under a reserved key: what a worker does."""
+
+    def get(self, ref: Ref, timeout_s: float = 60.0) -> Arrays:
         """The arrays of that name, read-only."""
 
-    def evict(self, ref: Ref) -> None:
-        """Forget them; doing so twice is no error."""
+    def evict(self, ref: Ref | str) -> None:
+        """Forget them, by name or by key; doing so twice is no error."""
+
+    def keys(self) -> list[str]:
+        """The keys under which something lies now."""
+
+    def sweep(self) -> int:
+        """Evict what nobody waits for any more: leases that ran out, and what came after its key was evicted."""
 
     def stats(self) -> dict[str, int]:
-        """Objects and bytes held now."""
+        """Objects held now, bytes put from here, and how often was put, got and evicted."""
+
+    def close(self) -> None:
+        """Nothing of this run is left afterwards."""
 
 
 class Devices(Protocol):

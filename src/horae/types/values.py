@@ -16,8 +16,10 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Arrays = dict[str, NDArray[Any]]  # by name
 Payload = Any  # an array, or a flat dictionary of arrays
 TaskName = Literal["classification", "next-token", "regression"]
+News = dict[str, Any]  # an event for the log: plain data, with its name under "event"
 State = Any  # a component's own value, never shared between cohorts: see pure.packing for what it may be made of
 
 UNKNOWN = -1  # a label, cluster or group that nobody knows
@@ -37,10 +39,17 @@ class Correction:
 
 @dataclass(frozen=True)
 class Ref:
-    """A name for arrays held by a data plane."""
+    """A name for arrays held by a data plane: small, and the same in every process.
+
+    nbytes: of the arrays. checksum: CRC32 of the packed bytes, 0 where nothing is packed. codec: how they are packed.
+    address: how another process reaches the plane.
+    """
 
     key: str
     nbytes: int
+    checksum: int = 0
+    codec: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Round:
     longest it may last. claims `(n,)`: the reward each invited client claims for this cohort, NaN for none. exploring
     `(n,)`: True where the client came by chance and not by preference. carry: how many rounds late a reply may come.
     efforts, sent `(n,)`: times the usual steps, and the share of its update that a client sends; None: 1. held: the
-    weights that the invited train; None: all.
+    weights that the invited train; None: all. target `(classes,)`: the share of each label that clients align to.
     """
 
     path: Path
@@ -64,6 +73,7 @@ class Round:
     claims: Doubles
     exploring: Bools
     correction: Correction = field(default_factory=Correction)
+    target: Doubles | None = None
     held: Held | None = None
     lr_scale: float = 1.0
     carry: int = 0
@@ -164,7 +174,7 @@ class Outcome:
     None: nobody is late. steps `(q,)`: local steps. lr: the round's local learning rate. extra `(params,)`: the mean of
     what a `Keeping` algorithm's clients sent beside their updates. population: all clients.
     seen: the updates as they had been without what bent them, for the clustering; None: the updates themselves.
-    held: the weights that each participant trained; None: all.
+    held: the weights that each participant trained; None: all. news: what else the log is told.
     """
 
     round: Round
@@ -189,6 +199,7 @@ class Outcome:
     seen: Updates | None = None
     population: int = 0
     held: Held | None = None
+    news: tuple[News, ...] = ()
 
     def healthy(self) -> Outcome:
         """The same without the participants whose update is not finite: one diverged client must not spoil a model."""

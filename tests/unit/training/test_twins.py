@@ -47,6 +47,7 @@ def works(draw, n_params):
         "lr_scale": draw(st.sampled_from([1.0, 0.5])),
         "correction": Correction(draw(st.sampled_from([0.0, 0.5])), drift),
         "keep": draw(st.sampled_from([None, rng.random(n_params) < 0.6])),
+        "weights": draw(st.sampled_from([None, [rng.exponential(size=n) for n in sizes]])),
     }
 
 

@@ -1,0 +1,259 @@
+"""Clients on an executor's workers, on the wall clock: the simulation's verbs over tasks, replies and a data plane.
+
+One put per round and cohort, one task for each of the invited; a task's update lies on the plane under a key that the
+controller chose, and is gone when its round has been learned from. Everybody who is not at work is there: hours and
+devices of the experiment belong to the virtual clock and are not read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from horae.engines.asking import Asking
+from horae.engines.backends import Backend, backend_of
+from horae.engines.dispatch import Answered, Dispatch
+from horae.engines.errands import address_of, errands, refuse
+from horae.engines.learning import Learning
+from horae.engines.matching import Matching
+from horae.engines.messages import ClientFailure, Recipe, Reply, Task
+from horae.engines.outcomes import Flight, charges_of, outcome_of
+from horae.engines.presence import Presence
+from horae.engines.site import Site
+from horae.engines.turns import Turns
+from horae.engines.worker import INLINE, lend, take_back
+from horae.engines.world import Pace, World
+from horae.errors import HoraeError, RunError
+from horae.pure.packing import unpack
+from horae.types import (
+    Bools,
+    Charge,
+    CohortTree,
+    Doubles,
+    Feedback,
+    Ints,
+    Lockstep,
+    Outcome,
+    Path,
+    Plan,
+    Ref,
+    Round,
+    State,
+)
+
+BARREN = 3  # rounds in a row in which everybody failed: then it is not the clients
+
+
+class Distributed:
+    """The engine of an executor's workers. world: the controller's own copy of the population, which answers what is
+    asked outside of rounds ("emulated endpoints").
+    """
+
+    def __init__(
+        self, plan: Plan, world: World, site: Site, recipe: Recipe, pace: Pace | None = None,
+        backend: Backend | None = None,
+    ) -> None:  # fmt: skip
+        refuse(plan)
+        self._plan, self._world, self._site, self._pace = plan, world, site, pace or Pace()
+        self._recipe, backend = recipe, backend or backend_of(site)
+        if not recipe.build and not backend.near:
+            raise RunError(
+                f"site.executor {backend.name} cannot be sent what was given from Python; name it in the file"
+            )
+        self._dispatch = Dispatch(backend, site, self._forget)
+        self._matching, self._learning = Matching(plan, world), Learning(plan, world)
+        self._turns = Turns((*plan.channels, plan.aggregation))
+        total = world.population.clients
+        self._presence = Presence(plan, self._matching, total, self._pace.look, self._turns, self._busy)
+        self._asking = Asking(plan, world, self._learning, self._matching, self._presence.some, 0.0)
+        self._flights: dict[int, Flight] = {}
+        self._tokens = itertools.count()
+        self._began, self._skipped_s, self._barren = time.monotonic(), 0.0, 0
+        self._address = address_of(plan)
+        lend(recipe, plan, world, self._address)
+
+    # ---------------------------------------------------------------- the verbs
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the run began, waiting for nothing left out."""
+        return time.monotonic() - self._began + self._skipped_s
+
+    @property
+    def opens_s(self) -> float:
+        """At once."""
+        return self.now_s
+
+    def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int) -> tuple[Ints, Doubles, Bools]:
+        """Idle clients whose request leads here, in order of id; looked at in random order, as in the simulation."""
+        return self._presence.check_in(tree, path, wanted, number, self.now_s)
+
+    def gather(self, tree: CohortTree, wanted: int, number: int) -> Ints:
+        """At most `wanted` idle clients, whatever their cohort, in order of id: for a `Lockstep` clustering."""
+        return self._presence.some(wanted, number)
+
+    def route(self, tree: CohortTree, clients: Ints) -> Ints:
+        """The leaf that serves each, as an index; where losses decide, measuring them is charged."""
+        clustering = self._plan.clustering
+        if isinstance(clustering, Lockstep) and clustering.needs_losses and clients.size:
+            self._asking.compared(clients, len(tree.paths()))
+        return self._presence.route(tree, clients, self.now_s)
+
+    def start(self, round: Round) -> None:
+        """Queue a task for each of the invited; they are sent when somebody waits for the round."""
+        token, now_s = next(self._tokens), self.now_s
+        fewest = max(1, min(self._pace.min_clients, round.quorum))
+        if round.invited.size < fewest:
+            over = self._turns.over(self._world.population.clients, fewest)
+            self._flights[token] = Flight(round, now_s, skip_s=self._plan.patience_s + 1 if over else 0.0)
+            return
+        job = self._learning.job(round, now_s)
+        self._learning.shapes.hand_over(round)
+        extras, tasks = errands(self._plan, round, self._recipe, self._site, token, now_s)
+        self._flights[token] = Flight(round, now_s, job, extras, {e.row: e.task for e in tasks})
+        self._dispatch.add(tasks)
+
+    def finished(self) -> Iterator[Outcome]:
+        """Rounds in the order in which their quorums are reached."""
+        while self._flights:
+            token = self._next()
+            flight = self._flights.pop(token)
+            unsent, out = self._dispatch.drop(token)
+            outcome, arrivals = outcome_of(flight, self._plan, self._world, self._learning, out, self.now_s)
+            self._turns.take(outcome.clients)
+            self._barren = self._barren + 1 if outcome.empty and flight.failures else 0
+            if self._barren >= BARREN:
+                first = flight.failures[0]
+                why = f"client {first.client}: {first.kind}: {first.why}"
+                raise RunError(f"nobody could train in {BARREN} rounds in a row ({why})")
+            try:
+                yield replace(outcome, charges=(*outcome.charges, *self._billed()))
+            finally:
+                self._release(flight, arrivals, [e.task for e in unsent])
+
+    def carried(self, path: Path) -> int:
+        """Nobody: late replies are not used."""
+        return 0
+
+    def stays(self, clients: Ints, from_s: float, to_s: float) -> Bools:
+        """Everybody, as far as is known."""
+        return np.ones(clients.size, bool)
+
+    def ask(self, work: Any, *, charge: bool = True) -> Any:
+        """Answered by the controller's own copy of the population, as in the simulation."""
+        return self._asking.answer(work, self.now_s, charge=charge)
+
+    def tell(self, feedback: Feedback | None) -> None:
+        """Clients read the message at their next check-in; its bytes are charged."""
+        self._presence.tell(feedback)
+
+    def homes(self, tree: CohortTree, clients: Ints) -> tuple[tuple[Path, ...], Ints]:
+        """The leaf that each client would be served by, had it no wish to explore."""
+        return self._matching.homes(tree, clients, self.now_s)
+
+    def settle(self) -> tuple[Charge, ...]:
+        """What no outcome has charged: messages since the last one, and what rounds in flight have cost so far."""
+        bills = [*self._billed()]
+        for token, flight in self._flights.items():
+            _, out = self._dispatch.drop(token)
+            rows = np.array([*flight.replies, *(e.row for e, _ in out)], np.int64)
+            if flight.job is not None and rows.size:
+                bills.append(charges_of(flight, "unfinished", rows, float(sum(s for _, s in out))))
+        return tuple(bills)
+
+    def snapshot(self) -> State:
+        """Clock, rounds in flight with the models they train, bills to come, and what clients remember."""
+        flights = list(self._flights.values())
+        return {
+            "now_s": self.now_s,
+            "rounds": [flight.round for flight in flights],
+            "models": {flight.round.model.key: self._plan.data_plane.get(flight.round.model) for flight in flights},
+            "charges": [*self._presence.charges, *self._asking.charges],
+            "clients": self._matching.store.snapshot(),
+            "turns": self._turns.snapshot(),
+            "census": self._asking.counting.snapshot(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Back to a snapshot: its rounds in flight are begun again."""
+        self._skipped_s += state["now_s"] - self.now_s
+        self._presence.charges, self._asking.charges = list(state["charges"]), []
+        self._matching.store.restore(state["clients"])
+        self._turns.restore(state["turns"])
+        self._asking.counting.restore(state["census"])
+        for round in state["rounds"]:
+            model = self._plan.data_plane.put(state["models"][round.model.key], round.path)
+            self.start(replace(round, model=model))
+
+    def recall(self, clients: State) -> None:
+        """What clients remember of another run, as that one's snapshot has it."""
+        self._matching.store.restore(clients)
+
+    def close(self) -> None:
+        """End the executor, and leave nothing on the data plane; twice is no error."""
+        self._dispatch.close()
+        for flight in self._flights.values():
+            self._release(flight, [a.ref for _, a in flight.arrived()], list(flight.tasks.values()))
+            self._plan.data_plane.evict(flight.round.model)
+        self._flights.clear()
+        take_back(self._recipe, self._address)
+
+    # ---------------------------------------------------------------- a round
+
+    def _busy(self) -> set[int]:
+        """Clients that are at work, for whomever."""
+        return self._dispatch.at_work().union(*(f.round.invited.tolist() for f in self._flights.values()))
+
+    def _next(self) -> int:
+        """The round that is over first."""
+        while True:
+            now_s, busy = self.now_s, not self._dispatch.idle
+            for token, flight in self._flights.items():
+                if flight.over(now_s):
+                    return token
+            empty = [token for token, flight in self._flights.items() if not flight.tasks]
+            if not busy and empty:  # nobody will come by waiting: the clock is put forward
+                self._skipped_s += self._flights[empty[0]].skip_s or self._pace.retry_s
+                return empty[0]
+            left_s = min((f.ends_s(self._pace.retry_s) - now_s for f in self._flights.values()), default=0.0)
+            for answered in self._dispatch.step(max(0.0, left_s)):
+                self._heard(answered)
+
+    def _heard(self, answered: Answered) -> None:
+        """Note what came back. Inline updates are put on the plane here."""
+        flight, errand = self._flights[answered.errand.flight], answered.errand
+        answer = answered.answer
+        if isinstance(answer, Reply) and answer.payload:
+            try:
+                arrays = unpack(answer.payload)
+                answer = replace(answer, ref=self._plan.data_plane.put(arrays, errand.task.path), payload=b"")
+            except (HoraeError, ValueError) as error:
+                answer = ClientFailure.of(errand.task.client, error)
+        if isinstance(answer, ClientFailure):
+            self._forget(errand.task)
+        flight.hear(errand.row, answer, answered.lasted_s)
+
+    def _release(self, flight: Flight, refs: list[Ref], unsent: list[Task]) -> None:
+        """What a round that was learned from leaves on the plane."""
+        for ref in (*refs, *([flight.extras] if flight.extras else [])):
+            with suppress(HoraeError):
+                self._plan.data_plane.evict(ref)
+        for task in unsent:
+            self._forget(task)
+
+    def _forget(self, task: Task) -> None:
+        """Nobody waits for this task's update."""
+        if not task.plane.startswith(INLINE):
+            with suppress(Exception):
+                self._plan.data_plane.evict(task.out)
+
+    def _billed(self) -> tuple[Charge, ...]:
+        bills = (*self._presence.charges, *self._asking.charges)
+        self._presence.charges, self._asking.charges = [], []
+        return bills

@@ -1,0 +1,145 @@
+"""A round that is out: who has answered, when it is over, and what the loop hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from horae.engines.costs import Job, training_flops
+from horae.engines.dispatch import Errand
+from horae.engines.learning import Learning
+from horae.engines.messages import ClientFailure, Reply, Task
+from horae.engines.remote import Arrival, RemoteUpdates
+from horae.engines.world import World
+from horae.types import Charge, Floats, Ints, Outcome, Plan, Ref, Round, Updates
+
+
+@dataclass
+class Flight:
+    """One round in flight. job, tasks: None and empty where too few were there, and then skip_s is what is waited.
+
+    replies, lasted_s: by row of the invited; replies in the order in which they came.
+    """
+
+    round: Round
+    started_s: float
+    job: Job | None = None
+    extras: Ref | None = None
+    tasks: dict[int, Task] = field(default_factory=dict)
+    skip_s: float = 0.0
+    replies: dict[int, Reply] = field(default_factory=dict)
+    failures: list[ClientFailure] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    lasted_s: dict[int, float] = field(default_factory=dict)
+
+    def hear(self, row: int, answer: Reply | ClientFailure, lasted_s: float) -> None:
+        """Somebody answered."""
+        self.lasted_s[row] = lasted_s
+        if isinstance(answer, Reply):
+            self.replies[row] = answer
+        else:
+            self.failures.append(answer)
+            self.failed.append(row)
+
+    def over(self, now_s: float) -> bool:
+        """The quorum is full, everybody has answered, or it is too late."""
+        if not self.tasks:
+            return False
+        late = now_s - self.started_s >= self.round.deadline_s
+        return len(self.replies) >= self.round.quorum or len(self.lasted_s) == len(self.tasks) or late
+
+    def ends_s(self, retry_s: float) -> float:
+        """When it ends at the latest; a round without tasks is no reason to wake up."""
+        return self.started_s + (self.round.deadline_s if self.tasks else max(retry_s, 1.0))
+
+    @property
+    def kept(self) -> Ints:
+        """The first to reply, as rows in the order of the invited."""
+        return np.sort(np.array(list(self.replies)[: self.round.quorum], np.int64))
+
+    def arrived(self) -> list[tuple[int, Reply]]:
+        """All replies, those beyond the quorum too, in the order of the invited."""
+        return sorted(self.replies.items())
+
+
+def outcome_of(
+    flight: Flight, plan: Plan, world: World, learning: Learning, out: list[tuple[Errand, float]], now_s: float
+) -> tuple[Outcome, list[Ref]]:
+    """What the loop hears, and the names of all updates that came. out: tasks that go on, and for how long they do."""
+    round, rows, trainer = flight.round, flight.kept, world.trainer
+    replies = [flight.replies[row] for row in rows.tolist()]
+    refs = [reply.ref for _, reply in flight.arrived()]
+    sizes = np.array([r.samples for r in replies], np.int64)
+    samples = learning.views.told(sizes)
+    updates, seen = _updates(flight, plan, world, rows, replies)
+    return Outcome(
+        round, flight.started_s, now_s, round.invited[rows], updates,
+        _mean_buffers(replies, samples, trainer.initial_buffers), samples, np.array([r.loss for r in replies]),
+        np.array([flight.lasted_s[row] for row in rows.tolist()]), round.claims[rows], round.exploring[rows],
+        len(flight.tasks) - rows.size - len(flight.failed), len(flight.failed), _bills(flight, rows, out),
+        steps=np.array([r.steps for r in replies], np.int64),
+        lr=trainer.training.lr_at(round.number) * round.lr_scale, seen=seen, population=world.population.clients,
+        held=None if round.held is None else round.held.only(rows), news=_news(flight),
+    ), refs  # fmt: skip
+
+
+def charges_of(flight: Flight, purpose: str, rows: Ints, client_s: float, up: int = 0) -> Charge:
+    """What some of the invited have cost: bytes as they lie on the plane, FLOPs as counted, seconds as measured."""
+    assert flight.job is not None
+    down = flight.round.model.nbytes + (flight.extras.nbytes if flight.extras else 0)
+    flops, sparse = (int(training_flops(flight.job, sparse=s)[rows].sum()) for s in (False, True))
+    return Charge(purpose, rows.size, up, down * rows.size, flops, client_s, sparse)
+
+
+def _bills(flight: Flight, rows: Ints, out: list[tuple[Errand, float]]) -> tuple[Charge, ...]:
+    """Who is out when the round ends does all of its work for nothing; who was never sent costs nothing."""
+    if flight.job is None:
+        return ()
+    over = np.setdiff1d(np.array(list(flight.replies), np.int64), rows)
+    used, wasted = (sum(flight.replies[i].ref.nbytes for i in some) for some in (rows.tolist(), over.tolist()))
+    spent = [sum(flight.lasted_s[i] for i in some) for some in (rows.tolist(), over.tolist(), flight.failed)]
+    strays = np.array([*over.tolist(), *(e.row for e, _ in out)], np.int64)
+    late_s = spent[1] + sum(s for _, s in out)
+    bills = (
+        charges_of(flight, "train", rows, spent[0], used),
+        charges_of(flight, "straggler", strays, late_s, wasted),
+        charges_of(flight, "dropout", np.array(flight.failed, np.int64), spent[2]),
+    )
+    return tuple(bill for bill in bills if bill.participations)
+
+
+def _updates(
+    flight: Flight, plan: Plan, world: World, rows: Ints, replies: list[Reply]
+) -> tuple[Updates, Updates | None]:
+    """The updates by name, and those that may be compared where clients train different weights."""
+    held, params = flight.round.held, world.trainer.n_params
+    if not replies:
+        return Updates(np.zeros((0, params), np.float32)), None
+    which = None if held is None else held.only(rows).of(rows.size)
+    arrivals = []
+    for i, reply in enumerate(replies):
+        submodel = None if held is None or which is None else held.submodels[which[i]]
+        sketch = np.frombuffer(reply.sketch, np.float32) if reply.sketch else None
+        arrivals.append(Arrival(reply.client, reply.ref, reply.norm, sketch, submodel))
+    updates = RemoteUpdates(tuple(arrivals), plan.data_plane, params, plan.channels)
+    uneven = held is not None and len(held.submodels) > 1
+    return updates, updates.masked(held.everybody()) if uneven and held is not None else None
+
+
+def _mean_buffers(replies: list[Reply], samples: Ints, first: Floats) -> Floats:
+    if not replies:
+        return first
+    shares = (samples / max(samples.sum(), 1)).astype(np.float32)
+    mean: Floats = shares @ np.stack([np.frombuffer(reply.buffers, np.float32) for reply in replies])
+    return mean
+
+
+def _news(flight: Flight) -> tuple[dict[str, object], ...]:
+    """What the log is told of each client that failed."""
+    path = flight.round.path
+    return tuple(
+        {"event": "failure", "cohort": path, "number": flight.round.number, "client": int(f.client), "kind": f.kind,
+         "why": f.why}
+        for f in sorted(flight.failures, key=lambda f: f.client)
+    )  # fmt: skip

@@ -1,0 +1,37 @@
+"""An update on the data plane: encoded by the channels, the living weights alone, as named arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from horae.types import Channel, Floats, Payload, Submodel
+
+UPDATE = "update"
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+def parcel(
+    channels: tuple[Channel, ...], update: Floats, rng: np.random.Generator, submodel: Submodel | None = None
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays that travel for `update (params,)`. Runs at the client."""
+    payload: Payload = update if submodel is None else submodel.gather(update)
+    for channel in channels:
+        payload = channel.encode(payload, rng)
+    if isinstance(payload, dict):
+        return {f"{UPDATE}/{name}": np.asarray(array) for name, array in payload.items()}
+    return {UPDATE: np.asarray(payload)}
+
+
+def opened(channels: tuple[Channel, ...], arrays: Arrays, submodel: Submodel | None = None) -> Floats:
+    """The update `(params,)` as the server reads it."""
+    payload: Payload = arrays.get(UPDATE)
+    if payload is None:
+        payload = {name.removeprefix(f"{UPDATE}/"): array for name, array in arrays.items()}
+    for channel in reversed(channels):
+        payload = channel.decode(payload)
+    read = np.asarray(payload, np.float32)
+    return read if submodel is None else submodel.scatter(read)

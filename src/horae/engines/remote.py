@@ -1,0 +1,116 @@
+"""A round's updates that lie on a data plane: read one after the other, never all at once unless somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from horae.engines.parcels import opened
+from horae.errors import HoraeError, RunError, one_line
+from horae.types import Bools, Channel, DataPlane, Doubles, Floats, Ref, Submodel, Updates
+
+BLOCK = 2**18  # weights that are added at once
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One participant's update: where it lies, and what the endpoint said about it. sketch: `(dims,)`, or None."""
+
+    client: int
+    ref: Ref
+    norm: float
+    sketch: Floats | None = None
+    submodel: Submodel | None = None
+
+
+class RemoteUpdates(Updates):
+    """The same questions as `Updates`, answered from what the endpoints said where that is enough, and else by reading.
+
+    mask `(params,)`: coordinates outside of it count as zero; then nothing that was said holds.
+    """
+
+    def __init__(
+        self,
+        arrivals: tuple[Arrival, ...],
+        plane: DataPlane,
+        params: int,
+        channels: tuple[Channel, ...] = (),
+        mask: Bools | None = None,
+    ) -> None:
+        self.arrivals, self._plane, self._params = arrivals, plane, params
+        self._channels, self._mask = channels, mask
+
+    def __len__(self) -> int:
+        return len(self.arrivals)
+
+    @property
+    def rows(self) -> Floats:  # type: ignore[override]
+        """All updates, `(clients, params)`: for whoever cannot do without."""
+        return self._each(lambda row: row, (self._params,))
+
+    def combine(self, weights: Doubles) -> Floats:
+        """Σ_i weights_i update_i, `(params,)`, summed in client order in float32: one update in memory at a time."""
+        total = np.zeros(self._params, np.float32)
+        for weight, row in zip(weights.astype(np.float32), self._read(), strict=True):
+            for first in range(0, self._params, BLOCK):
+                total[first : first + BLOCK] += weight * row[first : first + BLOCK]
+        return total
+
+    def norms(self) -> Doubles:
+        """The L2 norm of each update, as the endpoints said, `(clients,)`."""
+        if self._mask is None:
+            return np.array([a.norm for a in self.arrivals], np.float64)
+        return np.array([Updates(row[None]).norms()[0] for row in self._read()], np.float64)
+
+    def only(self, rows: Bools) -> RemoteUpdates:
+        """The updates of some participants."""
+        picked = tuple(self.arrivals[i] for i in np.arange(len(self))[rows])
+        return RemoteUpdates(picked, self._plane, self._params, self._channels, self._mask)
+
+    def masked(self, mask: Bools) -> RemoteUpdates:
+        """The same with zeros outside of `mask (params,)`."""
+        return RemoteUpdates(self.arrivals, self._plane, self._params, self._channels, mask)
+
+    def sketch(self, dims: int) -> Floats:
+        """As `Updates.sketch`: what the endpoints sent if these were the dimensions they were asked for."""
+        width = min(dims, self._params)
+        said = [a.sketch for a in self.arrivals]
+        if self._mask is None and said and all(s is not None and s.size == width for s in said):
+            return np.stack([s for s in said if s is not None])
+        return self._each(lambda row: Updates(row[None]).sketch(dims)[0], (width,))
+
+    def along(self, ways: Floats) -> Floats:
+        """Inner products with some directions `(ways, params)`: `(clients, ways)`."""
+        return self._each(lambda row: ways @ row, (len(ways),))
+
+    def gram(self) -> Floats:
+        """All inner products, `(clients, clients)`: each update is read once for every one before it."""
+        inner = np.zeros((len(self), len(self)), np.float32)
+        for i, row in enumerate(self._read()):
+            for j, other in enumerate(self._read(i + 1)):
+                inner[i, j] = inner[j, i] = row @ other
+        return inner
+
+    def columns(self, part: slice) -> Floats:
+        """A slice of coordinates of every update, `(clients, width)`."""
+        width = len(range(*part.indices(self._params)))
+        return self._each(lambda row: row[part], (width,))
+
+    def _each(self, ask: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Floats:
+        """One answer per update."""
+        out = np.empty((len(self), *shape), np.float32)
+        for i, row in enumerate(self._read()):
+            out[i] = ask(row)
+        return out
+
+    def _read(self, most: int | None = None) -> Iterator[Floats]:
+        """The updates in the order of the participants. Errors: RunError where one is gone."""
+        for arrival in self.arrivals[:most]:
+            try:
+                row = opened(self._channels, self._plane.get(arrival.ref), arrival.submodel)
+            except Exception as error:
+                why = one_line(error if isinstance(error, HoraeError) else f"{type(error).__name__}: {error}", 160)
+                raise RunError(f"the update of client {arrival.client} is gone from the data plane: {why}") from None
+            yield row if self._mask is None else np.where(self._mask, row, np.float32(0))

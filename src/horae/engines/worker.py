@@ -1,0 +1,173 @@
+"""What runs at an endpoint: one client's part of a round, from a `Task` to a `Reply` or a `ClientFailure`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import parent_process
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from horae.engines.messages import ClientFailure, Recipe, Reply, Task
+from horae.engines.parcels import opened, parcel
+from horae.engines.shapes import Shapes
+from horae.engines.views import Views
+from horae.engines.world import World
+from horae.errors import RunError
+from horae.pure.packing import pack, unpack
+from horae.pure.streams import stream, uniforms
+from horae.settings import imported
+from horae.training import Work
+from horae.types import Correction, Floats, Plan, Ref, Round, Submodel, Updates
+
+INLINE = "inline:"
+KEPT = 2  # worlds that a process keeps: each holds a data set
+
+
+@dataclass
+class Built:
+    """A plan and its world in this process. A trainer uses its room again: one client at a time."""
+
+    plan: Plan
+    world: World
+    busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.views, self.shapes = Views(self.plan, self.world), Shapes(self.world.trainer)
+
+
+_built: OrderedDict[str, Built] = OrderedDict()  # a process's own
+_lent: dict[str, Built] = {}
+_planes: dict[str, Any] = {}
+_building = threading.Lock()
+
+
+def lend(recipe: Recipe, plan: Plan, world: World, address: str) -> None:
+    """Let this process's own threads use what there is already, the data plane included."""
+    _lent[recipe.key], _planes[address] = Built(plan, world), plan.data_plane
+
+
+def take_back(recipe: Recipe, address: str) -> None:
+    """The run is over."""
+    _lent.pop(recipe.key, None)
+    _planes.pop(address, None)
+
+
+def begin() -> None:
+    """A worker process's first act. Ctrl-C is the parent's to answer, and a worker whose parent is gone ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_outlive_nobody, daemon=True).start()
+
+
+def work(task: Task) -> Reply | ClientFailure:
+    """One client's training. Whatever goes wrong is a value: an error that cannot be pickled would end the executor."""
+    try:
+        with threadpool_limits(limits=1):  # the same bits on every machine of a kind
+            return _work(task)
+    except Exception as error:
+        return ClientFailure.of(task.client, error)
+
+
+def _work(task: Task) -> Reply:
+    built, began = _built_by(task.recipe), time.perf_counter()
+    plane = None if task.plane.startswith(INLINE) else _attached(task.plane)
+    model, extras = unpack(task.payload) if plane is None else _fetched(plane, task)
+    got = time.perf_counter()
+    with built.busy:
+        round = _round(task, extras)
+        submodel = _submodel(task, extras, model["params"].size)
+        done, n_samples = _trained(built, task, round, model, extras, submodel)
+        update, buffers, losses, steps = done.updates[0].copy(), done.buffers[0].copy(), done.losses, done.steps
+    rng = stream(built.plan.seed, "channel", task.number, *task.path, task.client)
+    arrays = parcel(built.plan.channels, _shortened(built.plan.seed, task, update), rng, submodel)
+    read = Updates(opened(built.plan.channels, arrays, submodel)[None])
+    trained = time.perf_counter()
+    payload = pack(arrays) if plane is None else b""
+    ref = Ref(task.out, len(payload)) if plane is None else plane.put_as(task.out, arrays)
+    return Reply(
+        task.client, ref, float(read.norms()[0]), float(losses[0]), n_samples, int(steps[0]), payload,
+        np.ascontiguousarray(read.sketch(task.dims)).tobytes() if task.dims else b"", buffers.tobytes(), got - began,
+        trained - got, time.perf_counter() - trained, f"{socket.gethostname()}:{os.getpid()}",
+    )  # fmt: skip
+
+
+def _fetched(plane: Any, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
+    patience = min(60.0, task.timeout_s)
+    extras = {} if task.extras is None else plane.get(task.extras, timeout_s=patience)
+    return plane.get(task.model, timeout_s=patience), extras
+
+
+def _round(task: Task, extras: dict[str, Any]) -> Round:
+    """The round as one client sees it."""
+    alone = np.array([task.client])
+    return Round(
+        task.path, task.number, task.model, alone, 1, task.timeout_s, np.full(1, np.nan), np.zeros(1, bool),
+        Correction(task.prox, extras.get("drift")), extras.get("target"), lr_scale=task.lr_scale,
+    )  # fmt: skip
+
+
+def _submodel(task: Task, extras: dict[str, Any], params: int) -> Submodel | None:
+    if task.which < 0:
+        return None
+    return Submodel(np.unpackbits(extras[f"mask/{task.which}"], count=params).astype(bool))
+
+
+def _trained(
+    built: Built, task: Task, round: Round, model: dict[str, Floats], extras: dict[str, Any], submodel: Submodel | None
+) -> tuple[Any, int]:
+    """What the trainer made of it, and how many samples the client's view has."""
+    clients = round.invited
+    rows, weights = built.views.of(round, clients, task.at_s)
+    job = Work(
+        model["params"], model["buffers"], clients, rows, task.number, task.path, task.lr_scale, round.correction,
+        efforts=None if task.effort is None else np.array([task.effort]), weights=weights,
+    )  # fmt: skip
+    if submodel is not None:
+        job = replace(job, keep=submodel.keep, units=built.shapes.of(submodel).units)
+    return built.world.trainer.train(job), len(rows[0])
+
+
+def _shortened(seed: int, task: Task, update: Floats) -> Floats:
+    """A client that sends a share of its update leaves out random coordinates."""
+    if task.sent is None:
+        return update
+    columns = np.arange(update.size) + task.number * update.size
+    kept: Floats = np.where(uniforms(seed, "sent", task.client, columns) < task.sent, update, np.float32(0))
+    return kept
+
+
+def _built_by(recipe: Recipe) -> Built:
+    """Plan and world, made when they are first needed."""
+    with _building:
+        found = _lent.get(recipe.key) or _built.get(recipe.key)
+        if found is None:
+            if not recipe.build:
+                raise RunError("this endpoint cannot make the population: it was given from Python")
+            found = _built[recipe.key] = Built(*imported(recipe.build, "recipe")(recipe.text))
+            while len(_built) > KEPT:
+                _built.popitem(last=False)
+        return found
+
+
+def _attached(address: str) -> Any:
+    if address in _planes:
+        return _planes[address]
+    from horae import data_planes
+
+    return data_planes.attach(address)
+
+
+def _outlive_nobody() -> None:
+    parent = parent_process()
+    if parent is not None:
+        with suppress(OSError):
+            parent.join()
+        os._exit(1)

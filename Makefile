@@ -1,4 +1,4 @@
-.PHONY: demo test slow check bench bench-peers evidence rivals clean
+.PHONY: demo test slow check bench bench-peers evidence rivals pruning census alignment clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -27,6 +27,15 @@ evidence: .venv/ready
 
 rivals: .venv/ready
 	$(BIN)/python benchmarks/rivals.py
+
+pruning: .venv/ready
+	$(BIN)/python -m benchmarks.pruning
+
+census: .venv/ready
+	$(BIN)/python benchmarks/census.py
+
+alignment: .venv/ready
+	$(BIN)/python -m benchmarks.alignment
 
 clean:
 	rm -rf .venv .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -105,7 +105,7 @@ PARTS = {
     "methods": Part("mnist", {**DENSE, **EVERY, "heterofl": pruned("heterofl")}, 4),
     "exploration": Part("mnist", explored(), 4),
     "cohorts": Part("auxo-digits-rotated", cohorts(0.65), 4, whole=True),
-    "cohorts, small model": Part("auxo-digits-rotated", cohorts(0.7), 2, {"model.hidden": [64]}, whole=True),
+    "small cohorts": Part("auxo-digits-rotated", cohorts(0.7), 2, {"model.hidden": [64]}, whole=True),
     "clothes": Part(
         "fashion-mnist",
         {

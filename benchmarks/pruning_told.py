@@ -30,7 +30,7 @@ def tell(found: dict[str, Found], results: Path) -> None:
         "methods": [methods, gates, budgets],
         "exploration": [exploration],
         "cohorts": [cohorts],
-        "cohorts, small model": [lambda found: cohorts(found, "cohorts, small model", "MLP of 64, 70 % dropped")],
+        "small cohorts": [lambda found: cohorts(found, "small cohorts", "MLP of 64, 70 % dropped")],
         "clothes": [clothes],
     }
     for name, makers in tables.items():

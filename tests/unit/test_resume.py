@@ -78,7 +78,14 @@ PRUNED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("more", [{"clustering": {"name": "auxo"}}, PRUNED], ids=["auxo", "pruned"])
+ALIGNED = {
+    "availability": {"name": "always"}, "clustering": {"name": "single"}, "alignment": {
+        "name": "halor", "window_clients": 40, "window_rounds": 2, "every": 2, "group": 10, "noise": 7.0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [{"clustering": {"name": "auxo"}}, PRUNED, ALIGNED], ids=["auxo", "pruned", "aligned"])
 def test_stopped_after_every_round_it_still_ends_the_same(tmp_path, more):
     table = {**SMALL, **more, "baseline": "none"}
     horae.run(table, out=tmp_path / "whole")
@@ -92,6 +99,7 @@ def test_stopped_after_every_round_it_still_ends_the_same(tmp_path, more):
     events = (out / "events.jsonl").read_text()
     assert turns == events.count('"event":"round"') + 1
     assert events == (tmp_path / "whole" / "events.jsonl").read_text()
+    assert events.count('"event":"census"') == (5 if "alignment" in more else 0)
 
 
 def test_a_finished_run_is_read_and_not_done_again(tmp_path, whole):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from horae.alignment.windows import Window, told
 from horae.errors import require
 from horae.types import ROOT, Arrangement, Ask, Census, CohortTree, Count, Doubles, Ints, News, Outcome, Path
 
-FEWEST = 10  # clients of a total: n_min
+FEWEST = 10  # clients of a total, whatever is asked for
 STALE = 2  # times `every`: a target so many rounds old is called stale
 
 
@@ -40,7 +41,8 @@ class Halor:
     before the first round, and one `every` rounds after the last closed; it closes when `window_clients` were counted,
     or after `window_rounds`. ema: ρ in g ← (1 - ρ) g + ρ H / |H|. group: clients of one total; sticky: groups never
     change. protocol: "run" all of it among the simulated clients, or "sum" their counts at its price. noise: standard
-    deviation that the clients of a total add to it together. Until the first window closes samples are as they are.
+    deviation that `fewest` clients of a total add to it together. fewest: clients of a total, at least. Until the first
+    window closes samples are as they are.
 
     Source: upstream Halor's `custom_partition2` (`exact`); the other two are ours. Reading: a client that holds no
     label that the target has keeps its samples as they are; upstream leaves it out.
@@ -53,7 +55,6 @@ class Halor:
     kappa: float = 1.0
     rho: float = 0.5
     batch: int = 10
-
     window_clients: int = 1000
     window_rounds: int = 10
     every: int = 100
@@ -63,6 +64,7 @@ class Halor:
     transport: Literal["chain", "star"] = "star"
     protocol: Literal["run", "sum"] = "run"
     noise: float = 0.0
+    fewest: int = 10
 
     def __post_init__(self) -> None:
         require(1 <= self.cap <= 1e6, "alignment.cap", "be in [1, 1e6]", self.cap)
@@ -75,7 +77,10 @@ class Halor:
         require(self.every >= 1, "alignment.every", "be >= 1", self.every)
         require(0 < self.ema <= 1, "alignment.ema", "be in (0, 1]", self.ema)
         require(FEWEST <= self.group <= 10_000, "alignment.group", f"be in [{FEWEST}, 10000]", self.group)
-        require(self.noise >= 0, "alignment.noise", "be >= 0", self.noise)
+        require(FEWEST <= self.fewest <= self.group, "alignment.fewest", f"be in [{FEWEST}, group]", self.fewest)
+        least = 2 * sqrt(self.fewest)
+        enough = self.noise == 0 or self.noise >= least
+        require(enough, "alignment.noise", f"be 0, or >= 2 √fewest = {least:.2f}", self.noise)
         alone = self.noise == 0 or self.protocol == "run"
         require(alone, "alignment.protocol", 'be "run" beside alignment.noise', self.protocol)
 
@@ -120,7 +125,7 @@ class Halor:
         found: Count = ask(
             Census(
                 self.window_clients - window.counted, window.number, window.seen, tree if alone else None, path,
-                self.group, self.sticky, FEWEST, transport=self.transport, noise=self.noise,
+                self.group, self.sticky, self.fewest, transport=self.transport, noise=self.noise,
                 whole=self.protocol == "run",
             )
         )  # fmt: skip

@@ -1,4 +1,4 @@
-.PHONY: demo test slow check bench bench-peers evidence rivals pruning census alignment clean
+.PHONY: demo test slow test-services check bench bench-peers evidence rivals pruning census alignment data-plane clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -10,6 +10,11 @@ test: .venv/ready
 
 slow: .venv/ready
 	$(BIN)/pytest -m slow
+
+# Real stores on loopback: Redis, ZeroMQ, ProxyStore endpoints behind a relay, Parsl. The tests start and stop them.
+test-services: .services/ready
+	command -v redis-server >/dev/null || apt-get install --yes --no-install-recommends redis-server
+	.services/bin/python -m pytest -m services -W default -W ignore::ResourceWarning tests/services
 
 check: .venv/ready
 	$(BIN)/ruff check .
@@ -37,14 +42,24 @@ census: .venv/ready
 alignment: .venv/ready
 	$(BIN)/python -m benchmarks.alignment
 
+data-plane: .services/ready
+	.services/bin/python -W ignore -m benchmarks.data_plane
+
 clean:
-	rm -rf .venv .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .services .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # torch first: every looser request for it would pull a CUDA build.
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# What core needs lies in .venv and is seen from here; what only the services need is not seen from there.
+.services/ready: .venv/ready
+	$(PYTHON) -m venv --clear .services
+	printf '%s\n' $(CURDIR)/src $(CURDIR)/.venv/lib/python3*/site-packages > $$(echo .services/lib/python3*/site-packages)/horae.pth
+	.services/bin/python -m pip install --quiet --disable-pip-version-check 'proxystore[endpoints]>=1.1' 'proxystore-ex>=0.1' 'pyzmq>=26' 'redis>=5' 'parsl>=2026.1'
 	touch $@
 
 # A peer for `make bench`, in an environment of its own: torch first, for the same reason, then exactly what is listed.

@@ -6,6 +6,7 @@ HoraeError
 ├── RunError         a run directory cannot be used
 │   └── NoRoom       the disk is full
 ├── WireError        bytes that came over the wire cannot be read
+├── PlaneError       arrays cannot be had from where they lie (kind, key, cause)
 └── Stopped          the run was asked to stop, and can go on
 
 The command line prints these as one line and exits with 2 (130 for Stopped); anything else that escapes is a defect of
@@ -40,6 +41,20 @@ class NoRoom(RunError):
 
 class WireError(HoraeError):
     """A payload is corrupt, of another model, or of a mask that the receiver does not know."""
+
+
+class PlaneError(HoraeError):
+    """Arrays cannot be had from, or brought to, where they lie. It can be pickled, so that a worker may send it.
+
+    kind: "missing", "corrupt", "timeout", "unreachable" or "full". key: of what. cause: in words.
+    """
+
+    def __init__(self, kind: str, key: str, cause: str) -> None:
+        super().__init__(kind, key, one_line(cause))
+        self.kind, self.key, self.cause = kind, key, one_line(cause)
+
+    def __str__(self) -> str:
+        return f"data plane: {self.key or 'the store'} is {self.kind}: {self.cause}"
 
 
 class Stopped(HoraeError):

@@ -59,7 +59,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "pruning": _verbs(types.Pruning),
     "alignment": _verbs(types.Alignment),
     "channels": _verbs(types.Channel),
-    "data_plane": _verbs(types.DataPlane),
+    "data_plane": ("put", "get", "evict", "stats"),  # all that a run in one process needs
     "cost": ("seconds",),
     "partition": ("share",),
     "shifts": ("inputs", "labels"),

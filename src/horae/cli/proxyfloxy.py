@@ -48,7 +48,7 @@ Where = Annotated[
         show_default=False,
     ),
 ]
-Limit = Annotated[int, typer.Option(metavar="BYTES", help="Most bytes of a message without a store; 0: no limit.")]
+Limit = Annotated[int, typer.Option(metavar="BYTES", help="Most bytes of a message, in base64; 0: no limit.")]
 Out = Annotated[Path, typer.Option(help="Rows go to DIR/data/results_<time>.csv.", metavar="DIR")]
 Name = Annotated[str, typer.Option("--store-name", "-n", help="What the page calls the store, as upstream.")]
 Directory = Annotated[
@@ -61,7 +61,7 @@ Timeout = Annotated[float, typer.Option(metavar="S", help="The longest that an e
 
 def proxyfloxy(
     endpoints: File = Path("configs/workstation-endpoints.yml"),
-    data_name: Data = "mnist",
+    data_name: Data = "digits",
     samples: Samples = 100,
     epochs: Epochs = 1,
     loops: Loops = 5,
@@ -95,7 +95,7 @@ def proxyfloxy(
     where, store = executor_name(executor, who), connector_name(connector, who)
     require(limit >= 0, "--limit", "be at least 0", limit)
     check(plan)
-    check_writable(out)
+    check_writable(out / "data")
     file = out / "data" / f"results_{datetime.now().isoformat().replace('T', '_')}.csv"
     arms = _Arms(limit, None if no_proxystore else store, store_dir, store_host, store_port)
     rows, stopped = _swept(plan, arms, where, file, quiet=as_json)

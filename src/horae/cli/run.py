@@ -28,6 +28,10 @@ def run(
         str,
         typer.Option(help="Whose processes: local, ray, parsl, or package.module:function, which makes an executor."),
     ] = "local",
+    executor: Annotated[
+        str,
+        typer.Option(help="Train on an executor, by the wall clock: inline, thread, process, parsl, ray, ..."),
+    ] = "",
     guidance: Guidance = None,
     data_root: DataRoot = None,
     as_json: Json = False,
@@ -41,6 +45,7 @@ def run(
     with stopping(console) as stop, Watcher(console, quiet=as_json) as watcher:
         root = data_root_of(data_root)
         options: dict[str, Any] = {"out": out, "resume": resume, "workers": workers, "pool": pool, "data_root": root}
+        options["executor"] = executor
         result = carry_out(file, changes=changes, watch=watcher.arm, stop=stop, **options)
     if not printed({**result.summary, "directory": str(result.directory)}, as_json):
         _show(result, Console())

@@ -71,7 +71,8 @@ def test_until_is_the_end_of_being_online(at_s, seed, mean, session_s, late):
     for i in ids[here]:
         alone = ids[i : i + 1]
         for part in np.linspace(0, 0.999, 5):
-            assert there.online(alone, at_s + part * (until[i] - at_s), seed)[0]
+            then_s = min(at_s + part * (until[i] - at_s), np.nextafter(until[i], 0))  # not rounded up to the end
+            assert there.online(alone, then_s, seed)[0]
         assert not there.online(alone, until[i], seed)[0]
 
 

@@ -80,7 +80,7 @@ def test_the_facts_are_those_of_the_exploration(explored):
     assert sorted(p.name for p in explored.directory.iterdir()) == ["guidance.json", "guidance.npz", "guidance.png"]
     assert (facts["name"], facts["seed"], facts["explored"], facts["explorers"]) == ("digits-rotated", 0, 12, 12)
     assert facts["epochs"] == {"mean": 2.0, "max": 2.0} and facts["stopped_early"] == 0
-    assert facts["loss"]["after"] < facts["loss"]["before"] and facts["bytes_up"] == 12 * 4 * 4810  # sums of squares, 12 clients
+    assert facts["loss"]["after"] < facts["loss"]["before"] and facts["bytes_up"] == 12 * 4 * 4810
     first = facts["layers"][0]
     assert (first["name"], first["kind"], first["size"]) == ("1.weight", "weight", 4096)
     assert first["kept"] == dict.fromkeys(("weighted", "square", "paper"), 1639 / 4096)  # 4096 - 2457

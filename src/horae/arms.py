@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Any, Protocol
@@ -12,9 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from horae import __version__
+from horae import __version__, data_planes
 from horae.checkpoint import Checkpoints, Saved, read_final, read_last
-from horae.engines.simulation import Simulation, World
+from horae.endpoint import Clients, engine_of, facts_of
+from horae.engines.simulation import World
 from horae.errors import RunError
 from horae.experiment import Experiment
 from horae.federate import Observer, Standing, federate
@@ -25,7 +27,7 @@ from horae.report.masks import Masks
 from horae.report.recorder import EventLog, read
 from horae.report.summary import summarise
 from horae.reuse import begin_in
-from horae.types import CohortTree, Examine, Metered
+from horae.types import CohortTree, Examine, Metered, Plan
 
 Stop = Callable[[], bool]  # asked after every round; True ends the run there
 
@@ -53,7 +55,12 @@ class Arm:
 
 
 def train(
-    experiment: Experiment, world: World, directory: File, watch: Watch | None = None, stop: Stop = lambda: False
+    experiment: Experiment,
+    world: World,
+    directory: File,
+    watch: Watch | None = None,
+    stop: Stop = lambda: False,
+    data_root: File | None = None,
 ) -> Arm:
     """Run the loop in this directory, leaving events.jsonl, summary.json and the final checkpoint.
 
@@ -67,9 +74,13 @@ def train(
     watcher = watch(experiment.clustered, experiment) if watch else None
     masks = Masks(world.trainer, experiment.parts["channels"])
     with EventLog(directory / "events.jsonl", world.population, masks) as log:
-        standing, checkpoints = _train(experiment, world, log, (store, identity), watcher, stop)
-        summary = _summary(experiment, world, log, standing, checkpoints)
-        checkpoints.close(standing)
+        plan = experiment.plan()
+        with ExitStack() as stack:
+            stack.callback(data_planes.close, plan.data_plane)
+            engine = stack.enter_context(engine_of(experiment, plan, world, data_root))
+            standing, checkpoints = _train(experiment, plan, world, engine, log, (store, identity), watcher, stop)
+            summary = _summary(experiment, world, log, standing, checkpoints)
+            checkpoints.close(standing)  # what is in flight is in it, so the plane is still there
         scores = log.scores
     write_json(directory / "summary.json", summary)
     checkpoints.clear()
@@ -94,15 +105,16 @@ def write_json(file: File, table: dict[str, Any]) -> None:
 
 def _train(
     experiment: Experiment,
+    plan: Plan,
     world: World,
+    engine: Clients,
     log: EventLog,
     kept: tuple[File, dict[str, Any]],
     watcher: Watcher | None,
     stop: Stop,
 ) -> tuple[Standing, Checkpoints]:
     """From the last checkpoint, or from the beginning, to the end of the budget."""
-    plan, people, trainer = experiment.plan(), world.population, world.trainer
-    engine = Simulation(plan, world, experiment.engine)
+    people, trainer = world.population, world.trainer
 
     def note(score: Score) -> None:
         score = honest(score, world.harm, experiment.seed)
@@ -143,7 +155,7 @@ def _train(
     return standing, checkpoints
 
 
-def _examined(engine: Simulation, last: Score | None, standing: Standing, experiment: Experiment) -> dict[str, float]:
+def _examined(engine: Clients, last: Score | None, standing: Standing, experiment: Experiment) -> dict[str, float]:
     """Numbers beside accuracy, over the clients that the last score is about."""
     assert last is not None  # every run ends with a score
     scored = ~np.isnan(last.accuracy)
@@ -183,6 +195,7 @@ def _opening(experiment: Experiment, world: World) -> dict[str, Any]:
         "clients": people.clients, "participants": experiment.participants, "params": trainer.n_params,
         "flops_per_sample": trainer.flops_per_sample, "trainer": trainer.path_name, "population": people.facts(),
         "world": _fingerprints(world), **_harm(world, experiment.seed), **_privacy(experiment),
+        **facts_of(experiment.site),
     }  # fmt: skip
 
 
@@ -202,7 +215,8 @@ def _privacy(experiment: Experiment, visits: int | None = None) -> dict[str, Any
 
 def _identity(experiment: Experiment, world: World) -> dict[str, Any]:
     """What must be the same for a run to go on: the experiment, the clients' data, the first model."""
-    return {**experiment.table(), "data": _fingerprints(world), "trainer": world.trainer.path_name}
+    table = {key: value for key, value in experiment.table().items() if key != "site"}
+    return {**table, "data": _fingerprints(world), "trainer": world.trainer.path_name}
 
 
 def _fingerprints(world: World) -> dict[str, str]:

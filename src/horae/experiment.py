@@ -184,12 +184,13 @@ class Experiment:
 
     def with_objects(self, objects: Mapping[str, Any]) -> Experiment:
         """The same experiment with some parts or tables given as objects."""
+        known = {**TABLES, "site": Site}
         for key in objects:
-            if key not in (*TABLES, *FAMILIES):
-                raise ConfigError(f"the experiment has no {brief(key, 40)}; {did_you_mean(key, (*TABLES, *FAMILIES))}")
-        tables = {key: value for key, value in objects.items() if key in TABLES}
+            if key not in (*known, *FAMILIES):
+                raise ConfigError(f"the experiment has no {brief(key, 40)}; {did_you_mean(key, (*known, *FAMILIES))}")
+        tables = {key: value for key, value in objects.items() if key in known}
         for key, value in tables.items():
-            require(isinstance(value, TABLES[key]), key, f"be a {TABLES[key].__name__}", type(value).__name__)
+            require(isinstance(value, known[key]), key, f"be a {known[key].__name__}", type(value).__name__)
         parts = {key: fit(key, value, type(value).__name__) for key, value in objects.items() if key in FAMILIES}
         if "channels" in parts:
             parts["channels"] = (parts["channels"],)

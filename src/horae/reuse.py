@@ -6,6 +6,7 @@ from pathlib import Path
 
 from horae.checkpoint import read_ended
 from horae.engines import Simulation
+from horae.engines.executor import Distributed
 from horae.errors import RunError
 from horae.federate import Standing, first_tree
 from horae.types import Floats, Plan, State
@@ -31,7 +32,9 @@ def reusable(run: str, clients: int, participants: int) -> tuple[Standing, State
     return standing, remembered
 
 
-def begin_in(run: str, plan: Plan, model: tuple[Floats, Floats], engine: Simulation, clients: int) -> Standing:
+def begin_in(
+    run: str, plan: Plan, model: tuple[Floats, Floats], engine: Simulation | Distributed, clients: int
+) -> Standing:
     """Where a run begins that takes another one's cohorts: every leaf with the first model, every client with what it
     remembers.
     """

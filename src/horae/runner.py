@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path as File
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from horae.arms import Arm, Stop, Watch, train, write_json
+from horae.endpoint import check_site
 from horae.engines.simulation import World
 from horae.errors import ConfigError, NoRoom, RunError, Stopped, require
 from horae.experiment import FAMILIES, Experiment, Given, load
@@ -24,7 +25,7 @@ from horae.types import CohortTree, Floats, Path
 
 SHARED = (
     "accuracy", "accuracy_worst10", "accuracy_variance", "cohorts", "participations", "time_to_accuracy_s",
-    "simulated_s", "accuracy_global", "rmse", "perplexity", "top5", "f1", "precision", "recall",
+    "simulated_s", "accuracy_global", "rmse", "perplexity", "top5", "f1", "precision", "recall", "sparsity",
 )  # fmt: skip
 
 
@@ -69,6 +70,7 @@ def run(
     changes: Mapping[str, Any] | None = None,
     workers: int = 1,
     pool: str = "local",
+    executor: str = "",
     watch: Watch | None = None,
     stop: Stop = lambda: False,
     **fields: Any,
@@ -80,11 +82,13 @@ def run(
     dotted ones, {"clustering.gamma": 0.3}. out: the run directory (default runs/<name>-<time>). resume: a directory in
     which to go on with what was stopped there; what is given beside it must be what was given then. data_root: where
     data sets lie. workers: processes that train clients side by side, which changes no bit of the result; pool: whose,
-    "local", "ray", "parsl" or "package.module:function" (see `Trainer`). watch: makes an observer for each arm. stop:
+    "local", "ray", "parsl" or "package.module:function" (see `Trainer`). executor: whose workers train, on the wall
+    clock, in place of the simulation (see `Site`); `workers` are then its. watch: makes an observer for each arm. stop:
     asked after every round; True ends the run with Stopped, and `resume` goes on.
     Errors: HoraeError.
     """
     require(1 <= workers <= 1024, "workers", "be in [1, 1024]", workers)
+    changes = {**(changes or {}), **({"site.executor": executor} if executor else {})}
     people = fields.pop("population") if isinstance(fields.get("population"), Population) else None
     module = fields.pop("model") if isinstance(fields.get("model"), torch.nn.Module) else None
     if people is not None:
@@ -98,30 +102,36 @@ def run(
         directory = _fresh_directory(experiment, out)
     else:
         experiment, directory = _begun(source, {**(changes or {})}, fields, resume, out)
-    world = experiment.world(None if data_root is None else File(data_root), people, module, workers, pool)
+    root = None if data_root is None else File(data_root)
+    if experiment.site.executor and workers > 1:
+        experiment, workers = replace(experiment, site=replace(experiment.site, workers=workers)), 1
+    check_site(experiment)
+    world = experiment.world(root, people, module, workers, pool)
     if experiment.cohorts_from:
         reusable(experiment.cohorts_from, world.population.clients, experiment.participants)
     with claimed(directory), closing(world.trainer):
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")
         try:
-            return _carry_out(experiment, world, directory, watch, stop)
+            return _carry_out(experiment, world, directory, watch, stop, root)
         except Stopped as why:
             raise Stopped(f"{why}; go on with: horae run --resume {directory}") from None
         except NoRoom as why:
             raise NoRoom(f"{why}, then go on with: horae run --resume {directory}") from None
 
 
-def _carry_out(experiment: Experiment, world: World, directory: File, watch: Watch | None, stop: Stop) -> Result:
+def _carry_out(
+    experiment: Experiment, world: World, directory: File, watch: Watch | None, stop: Stop, root: File | None
+) -> Result:
     """Both arms, whatever is left of them; the summary and the report."""
     if not (directory / "experiment.toml").exists():
         write_whole(directory / "experiment.toml", dumps(experiment.table()))
-    main, other = train(experiment, world, directory, watch, stop), None
+    main, other = train(experiment, world, directory, watch, stop, root), None
     if experiment.baseline not in ("none", experiment.clustered):
         rival, place = experiment.with_clustering(experiment.baseline), directory / "baseline"
         place.mkdir(exist_ok=True)
         write_whole(place / "experiment.toml", dumps(rival.table()))
-        other = train(rival, world, place, watch, stop)
+        other = train(rival, world, place, watch, stop, root)
     summary = {**main.summary, "run_wall_s": main.summary["train_wall_s"]}
     if other is not None:
         summary["run_wall_s"] = round(main.summary["train_wall_s"] + other.summary["train_wall_s"], 3)

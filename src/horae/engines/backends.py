@@ -82,7 +82,10 @@ class Backend:
         if executor is None:
             return
         try:
-            executor.shutdown(wait=not isinstance(executor, ThreadPoolExecutor), cancel_futures=True)
+            if isinstance(executor, ProcessPoolExecutor | ThreadPoolExecutor):
+                executor.shutdown(wait=isinstance(executor, ProcessPoolExecutor), cancel_futures=True)
+            else:  # nobody waits for what is still out; Parsl cannot cancel, and warns
+                executor.shutdown(wait=False)
         except Exception as error:  # the run is over: whatever it says is no reason to lose it
             logging.getLogger(__name__).warning("%s did not end well: %s", self.name, one_line(error))
 

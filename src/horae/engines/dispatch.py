@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,16 +96,20 @@ class Dispatch:
 
     def close(self) -> None:
         """Nobody waits for anything any more."""
-        for errand, _ in self._out.values():
-            self.forget(errand.task)
+        out = [errand for errand, _ in self._out.values()]
         self._waiting.clear()
         self._out.clear()
+        if out:
+            self.backend.renew()
         self.backend.close()
+        for errand in out:
+            self.forget(errand.task)
 
     def _send(self) -> list[Answered]:
         lost: list[Answered] = []
         while self._waiting and len(self._out) < self._room():
             errand = self._waiting.popleft()
+            since = time.monotonic()
             try:
                 future = self.backend.submit(errand.task)
             except HoraeError:
@@ -113,7 +118,7 @@ class Dispatch:
                 lost += self._again(errand, ClientFailure.of(errand.task.client, error), 0.0)
                 self.backend.renew()
                 break
-            self._out[future] = (errand, time.monotonic())
+            self._out[future] = (errand, since)
         return lost
 
     def _room(self) -> int:
@@ -160,9 +165,16 @@ class Dispatch:
             errand, since = self._out.pop(future)
             why = f"no answer within site.timeout_s = {limit:g} s"
             found.append(Answered(errand, ClientFailure(errand.task.client, LATE, why), now - since))
-            if not future.cancel():
+            if not _cancelled(future):
                 future.add_done_callback(lambda _, task=errand.task: self.forget(task))  # type: ignore[misc]
         if late and self.backend.renew():
             others, self._out = self._out, {}
             self._waiting.extendleft(e for e, _ in reversed(others.values()) if e.flight not in self._stray)
         return found
+
+
+def _cancelled(future: Future[Any]) -> bool:
+    """True where the task will never begin. Not every executor's futures can be cancelled: Parsl's raise."""
+    with suppress(NotImplementedError):
+        return future.cancel()
+    return False

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -22,15 +23,14 @@ from horae.engines.dispatch import Answered, Dispatch
 from horae.engines.errands import address_of, errands, refuse
 from horae.engines.learning import Learning
 from horae.engines.matching import Matching
-from horae.engines.messages import ClientFailure, Recipe, Reply, Task
-from horae.engines.outcomes import Flight, charges_of, outcome_of
+from horae.engines.messages import ClientFailure, Recipe, Task
+from horae.engines.outcomes import Flight, landed, outcome_of, unfinished
 from horae.engines.presence import Presence
 from horae.engines.site import Site
 from horae.engines.turns import Turns
 from horae.engines.worker import INLINE, lend, take_back
 from horae.engines.world import Pace, World
 from horae.errors import HoraeError, RunError
-from horae.pure.packing import unpack
 from horae.types import (
     Bools,
     Charge,
@@ -62,10 +62,6 @@ class Distributed:
         refuse(plan)
         self._plan, self._world, self._site, self._pace = plan, world, site, pace or Pace()
         self._recipe, backend = recipe, backend or backend_of(site)
-        if not recipe.build and not backend.near:
-            raise RunError(
-                f"site.executor {backend.name} cannot be sent what was given from Python; name it in the file"
-            )
         self._dispatch = Dispatch(backend, site, self._forget)
         self._matching, self._learning = Matching(plan, world), Learning(plan, world)
         self._turns = Turns((*plan.channels, plan.aggregation))
@@ -76,6 +72,8 @@ class Distributed:
         self._tokens = itertools.count()
         self._began, self._skipped_s, self._barren = time.monotonic(), 0.0, 0
         self._address = address_of(plan)
+        if not recipe.build:  # it stands for this world alone
+            self._recipe = recipe = Recipe("", uuid4().hex)
         lend(recipe, plan, world, self._address)
 
     # ---------------------------------------------------------------- the verbs
@@ -100,8 +98,7 @@ class Distributed:
 
     def route(self, tree: CohortTree, clients: Ints) -> Ints:
         """The leaf that serves each, as an index; where losses decide, measuring them is charged."""
-        clustering = self._plan.clustering
-        if isinstance(clustering, Lockstep) and clustering.needs_losses and clients.size:
+        if isinstance(rule := self._plan.clustering, Lockstep) and rule.needs_losses and clients.size:
             self._asking.compared(clients, len(tree.paths()))
         return self._presence.route(tree, clients, self.now_s)
 
@@ -125,13 +122,13 @@ class Distributed:
             token = self._next()
             flight = self._flights.pop(token)
             unsent, out = self._dispatch.drop(token)
+            for waiting in self._flights.values() if flight.tasks else ():
+                waiting.again = True
             outcome, arrivals = outcome_of(flight, self._plan, self._world, self._learning, out, self.now_s)
             self._turns.take(outcome.clients)
             self._barren = self._barren + 1 if outcome.empty and flight.failures else 0
             if self._barren >= BARREN:
-                first = flight.failures[0]
-                why = f"client {first.client}: {first.kind}: {first.why}"
-                raise RunError(f"nobody could train in {BARREN} rounds in a row ({why})")
+                raise RunError(f"nobody could train in {BARREN} rounds in a row ({flight.failures[0]})")
             try:
                 yield replace(outcome, charges=(*outcome.charges, *self._billed()))
             finally:
@@ -162,9 +159,7 @@ class Distributed:
         bills = [*self._billed()]
         for token, flight in self._flights.items():
             _, out = self._dispatch.drop(token)
-            rows = np.array([*flight.replies, *(e.row for e, _ in out)], np.int64)
-            if flight.job is not None and rows.size:
-                bills.append(charges_of(flight, "unfinished", rows, float(sum(s for _, s in out))))
+            bills += unfinished(flight, out)
         return tuple(bills)
 
     def snapshot(self) -> State:
@@ -217,27 +212,21 @@ class Distributed:
             for token, flight in self._flights.items():
                 if flight.over(now_s):
                     return token
-            empty = [token for token, flight in self._flights.items() if not flight.tasks]
-            if not busy and empty:  # nobody will come by waiting: the clock is put forward
-                self._skipped_s += self._flights[empty[0]].skip_s or self._pace.retry_s
-                return empty[0]
-            left_s = min((f.ends_s(self._pace.retry_s) - now_s for f in self._flights.values()), default=0.0)
+            if not busy:  # there are empty rounds alone, and nobody will come by waiting: the clock is put forward
+                token, flight = next(iter(self._flights.items()))
+                self._skipped_s += flight.skip_s or self._pace.retry_s
+                return token
+            ends_s = (f.started_s + f.round.deadline_s for f in self._flights.values() if f.tasks)
+            left_s = min(ends_s, default=now_s + 60.0) - now_s
             for answered in self._dispatch.step(max(0.0, left_s)):
                 self._heard(answered)
 
     def _heard(self, answered: Answered) -> None:
         """Note what came back. Inline updates are put on the plane here."""
-        flight, errand = self._flights[answered.errand.flight], answered.errand
-        answer = answered.answer
-        if isinstance(answer, Reply) and answer.payload:
-            try:
-                arrays = unpack(answer.payload)
-                answer = replace(answer, ref=self._plan.data_plane.put(arrays, errand.task.path), payload=b"")
-            except (HoraeError, ValueError) as error:
-                answer = ClientFailure.of(errand.task.client, error)
+        errand, answer = answered.errand, landed(self._plan.data_plane, answered.errand.task, answered.answer)
         if isinstance(answer, ClientFailure):
             self._forget(errand.task)
-        flight.hear(errand.row, answer, answered.lasted_s)
+        self._flights[errand.flight].hear(errand.row, answer, answered.lasted_s)
 
     def _release(self, flight: Flight, refs: list[Ref], unsent: list[Task]) -> None:
         """What a round that was learned from leaves on the plane."""
@@ -249,8 +238,8 @@ class Distributed:
 
     def _forget(self, task: Task) -> None:
         """Nobody waits for this task's update."""
-        if not task.plane.startswith(INLINE):
-            with suppress(Exception):
+        with suppress(HoraeError, KeyError):
+            if not task.plane.startswith(INLINE):
                 self._plan.data_plane.evict(task.out)
 
     def _billed(self) -> tuple[Charge, ...]:

@@ -86,6 +86,9 @@ class ClientFailure:
     why: str
     key: str = ""
 
+    def __str__(self) -> str:
+        return f"client {self.client}: {self.kind}: {self.why}"
+
     @classmethod
     def of(cls, client: int, error: BaseException) -> ClientFailure:
         """From whatever was raised; nothing of the error itself is kept, for not every error can be pickled."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,14 +12,15 @@ from horae.engines.learning import Learning
 from horae.engines.messages import ClientFailure, Reply, Task
 from horae.engines.remote import Arrival, RemoteUpdates
 from horae.engines.world import World
-from horae.types import Charge, Floats, Ints, Outcome, Plan, Ref, Round, Updates
+from horae.errors import HoraeError
+from horae.pure.packing import unpack
+from horae.types import Charge, DataPlane, Floats, Ints, Outcome, Plan, Ref, Round, Updates
 
 
 @dataclass
 class Flight:
-    """One round in flight. job, tasks: None and empty where too few were there, and then skip_s is what is waited.
-
-    replies, lasted_s: by row of the invited; replies in the order in which they came.
+    """One round in flight. job, tasks: None and empty where too few were there; then it ends when another round did
+    (again), or skip_s is what is waited. replies, lasted_s: by row of the invited, in the order in which they came.
     """
 
     round: Round
@@ -28,6 +29,7 @@ class Flight:
     extras: Ref | None = None
     tasks: dict[int, Task] = field(default_factory=dict)
     skip_s: float = 0.0
+    again: bool = False
     replies: dict[int, Reply] = field(default_factory=dict)
     failures: list[ClientFailure] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
@@ -45,13 +47,9 @@ class Flight:
     def over(self, now_s: float) -> bool:
         """The quorum is full, everybody has answered, or it is too late."""
         if not self.tasks:
-            return False
+            return self.again
         late = now_s - self.started_s >= self.round.deadline_s
         return len(self.replies) >= self.round.quorum or len(self.lasted_s) == len(self.tasks) or late
-
-    def ends_s(self, retry_s: float) -> float:
-        """When it ends at the latest; a round without tasks is no reason to wake up."""
-        return self.started_s + (self.round.deadline_s if self.tasks else max(retry_s, 1.0))
 
     @property
     def kept(self) -> Ints:
@@ -61,6 +59,16 @@ class Flight:
     def arrived(self) -> list[tuple[int, Reply]]:
         """All replies, those beyond the quorum too, in the order of the invited."""
         return sorted(self.replies.items())
+
+
+def landed(plane: DataPlane, task: Task, answer: Reply | ClientFailure) -> Reply | ClientFailure:
+    """The same with an update that came in the message put on the controller's own plane."""
+    if isinstance(answer, ClientFailure) or not answer.payload:
+        return answer
+    try:
+        return replace(answer, ref=plane.put(unpack(answer.payload), task.path), payload=b"")
+    except (HoraeError, ValueError) as error:
+        return ClientFailure.of(task.client, error)
 
 
 def outcome_of(
@@ -90,6 +98,15 @@ def charges_of(flight: Flight, purpose: str, rows: Ints, client_s: float, up: in
     down = flight.round.model.nbytes + (flight.extras.nbytes if flight.extras else 0)
     flops, sparse = (int(training_flops(flight.job, sparse=s)[rows].sum()) for s in (False, True))
     return Charge(purpose, rows.size, up, down * rows.size, flops, client_s, sparse)
+
+
+def unfinished(flight: Flight, out: list[tuple[Errand, float]]) -> tuple[Charge, ...]:
+    """What a round in flight has cost when the run ends. out: tasks that are not back, and since when."""
+    rows = np.array([*flight.replies, *(e.row for e, _ in out)], np.int64)
+    if flight.job is None or not rows.size:
+        return ()
+    client_s = sum(flight.lasted_s[row] for row in flight.replies) + sum(s for _, s in out)
+    return (charges_of(flight, "unfinished", rows, client_s),)
 
 
 def _bills(flight: Flight, rows: Ints, out: list[tuple[Errand, float]]) -> tuple[Charge, ...]:

@@ -46,7 +46,7 @@ class RemoteUpdates(Updates):
         return len(self.arrivals)
 
     @property
-    def rows(self) -> Floats:  # type: ignore[override]
+    def rows(self) -> Floats:
         """All updates, `(clients, params)`: for whoever cannot do without."""
         return self._each(lambda row: row, (self._params,))
 

@@ -10,11 +10,12 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from multiprocessing import parent_process
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from horae.engines.messages import ClientFailure, Recipe, Reply, Task
 from horae.engines.parcels import opened, parcel
@@ -70,10 +71,16 @@ def begin() -> None:
 def work(task: Task) -> Reply | ClientFailure:
     """One client's training. Whatever goes wrong is a value: an error that cannot be pickled would end the executor."""
     try:
-        with threadpool_limits(limits=1):  # the same bits on every machine of a kind
+        with _libraries().limit(limits=1):  # the same bits on every machine of a kind
             return _work(task)
     except Exception as error:
         return ClientFailure.of(task.client, error)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The numerical libraries of this process; to look for them takes longer than a small client's training."""
+    return ThreadpoolController()
 
 
 def _work(task: Task) -> Reply:

@@ -116,6 +116,7 @@ NEEDED: Mapping[str, Fields] = {
         "cohort": COHORT, "at_s": SECONDS, "what": TEXT, "window": COUNT, "counted": COUNT, "refused": COUNT,
         "age": COUNT, "moved": maybe(SHARE), "target": maybe(many(SHARE)),
     },
+    "failure": {"cohort": COHORT, "number": COUNT, "at_s": SECONDS, "client": COUNT, "kind": TEXT, "why": TEXT},
     "masks": {"cohort": COHORT, "number": COUNT, "at_s": SECONDS, "submodels": many(_SUBMODEL)},
     "clients": {
         "ids": COUNTS, "cohorts": many(COHORT), "home": COUNTS, "accuracy": many(maybe(SHARE)),

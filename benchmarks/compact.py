@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about, load = machine(), os.getloadavg()[0]
     times, size = measured(options.turns), sizes()
     whole = times["forward"]["whole"]
-    verdict = [f"Forward was to be {TARGET} times as fast at 0.3, and is, by the clock and by the processor's time:"]
+    verdict = [f"Asked: forward {TARGET} times as fast at 0.3. Measured, by the clock and by the processor's time:"]
     for case in ("0.3", "0.3, in eights"):
         found = [statistics.median(ratios(whole, times["forward"][case], clock)) for clock in range(len(CLOCKS))]
         verdict.append(f"{case}: {found[0]:.2f} and {found[1]:.2f}.")

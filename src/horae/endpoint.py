@@ -14,6 +14,7 @@ from horae.engines.executor import Distributed
 from horae.engines.messages import Recipe
 from horae.engines.simulation import Simulation, World
 from horae.engines.site import Site
+from horae.engines.topology import read_topology
 from horae.errors import require
 from horae.experiment import Experiment, Given, load
 from horae.types import Plan
@@ -41,6 +42,8 @@ def check_site(experiment: Experiment) -> None:
     if not site.executor:
         return
     refuse(experiment.plan())
+    if site.topology:
+        read_topology(Path(site.topology).expanduser())
     given = not recipe_of(experiment, None).build
     should, remedy = "be inline or thread for what is given from Python", "name population and model in the file"
     require(backend_of(site).near or not given, "site.executor", should, site.executor, remedy)

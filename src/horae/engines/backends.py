@@ -22,7 +22,6 @@ from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
-from horae.engines.messages import Task
 from horae.engines.site import KNOWN, Site
 from horae.errors import ConfigError, RunError, brief, did_you_mean, one_line
 from horae.settings import imported
@@ -56,11 +55,11 @@ class Backend:
         """Whether tasks see this process's memory."""
         return self.name in NEAR
 
-    def submit(self, task: Task) -> Future[Any]:
+    def submit(self, task: Any, run: Callable[[Any], Any] = run_task) -> Future[Any]:
         """Have a task done. Errors: RunError where the executor does not start, else whatever it raises."""
         if self._executor is None:
             self._executor = self.start()
-        return self._executor.submit(run_task, task)
+        return self._executor.submit(run, task)
 
     def renew(self) -> bool:
         """A worker died, or hangs: processes are ended, threads are left to themselves, others see to it themselves.

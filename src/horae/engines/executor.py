@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from horae.engines.aggregating import Aggregators
 from horae.engines.asking import Asking
 from horae.engines.backends import Backend, backend_of
 from horae.engines.dispatch import Answered, Dispatch
@@ -62,7 +63,7 @@ class Distributed:
         refuse(plan)
         self._plan, self._world, self._site, self._pace = plan, world, site, pace or Pace()
         self._recipe, backend = recipe, backend or backend_of(site)
-        self._dispatch = Dispatch(backend, site, self._forget)
+        self._dispatch, self._tree = Dispatch(backend, site, self._forget), Aggregators(site, plan, backend)
         self._matching, self._learning = Matching(plan, world), Learning(plan, world)
         self._turns = Turns((*plan.channels, plan.aggregation))
         total = world.population.clients
@@ -130,7 +131,7 @@ class Distributed:
             if self._barren >= BARREN:
                 raise RunError(f"nobody could train in {BARREN} rounds in a row ({flight.failures[0]})")
             try:
-                yield replace(outcome, charges=(*outcome.charges, *self._billed()))
+                yield self._tree.over(replace(outcome, charges=(*outcome.charges, *self._billed())), flight)
             finally:
                 self._release(flight, arrivals, [e.task for e in unsent])
 
@@ -156,7 +157,7 @@ class Distributed:
 
     def settle(self) -> tuple[Charge, ...]:
         """What no outcome has charged: messages since the last one, and what rounds in flight have cost so far."""
-        bills = [*self._billed()]
+        bills = [*self._billed(), *self._tree.billed()]
         for token, flight in self._flights.items():
             _, out = self._dispatch.drop(token)
             bills += unfinished(flight, out)
@@ -169,7 +170,7 @@ class Distributed:
             "now_s": self.now_s,
             "rounds": [flight.round for flight in flights],
             "models": {flight.round.model.key: self._plan.data_plane.get(flight.round.model) for flight in flights},
-            "charges": [*self._presence.charges, *self._asking.charges],
+            "charges": [*self._presence.charges, *self._asking.charges, *self._tree.charges],
             "clients": self._matching.store.snapshot(),
             "turns": self._turns.snapshot(),
             "census": self._asking.counting.snapshot(),

@@ -14,6 +14,9 @@ from horae.types import Bools, Channel, DataPlane, Doubles, Floats, Ref, Submode
 BLOCK = 2**18  # weights that are added at once
 
 
+Adder = Callable[["RemoteUpdates", Doubles], Floats]
+
+
 @dataclass(frozen=True)
 class Arrival:
     """One participant's update: where it lies, and what the endpoint said about it. sketch: `(dims,)`, or None."""
@@ -23,6 +26,13 @@ class Arrival:
     norm: float
     sketch: Floats | None = None
     submodel: Submodel | None = None
+
+
+def accumulate(total: Floats, weight: float, row: Floats) -> None:
+    """total += weight row, in float32 and in place."""
+    factor = np.float32(weight)
+    for first in range(0, total.size, BLOCK):
+        total[first : first + BLOCK] += factor * row[first : first + BLOCK]
 
 
 class RemoteUpdates(Updates):
@@ -38,9 +48,10 @@ class RemoteUpdates(Updates):
         params: int,
         channels: tuple[Channel, ...] = (),
         mask: Bools | None = None,
+        adder: Adder | None = None,
     ) -> None:
-        self.arrivals, self._plane, self._params = arrivals, plane, params
-        self._channels, self._mask = channels, mask
+        self.arrivals, self._plane, self.params = arrivals, plane, params
+        self._channels, self._mask, self._adder = channels, mask, adder
 
     def __len__(self) -> int:
         return len(self.arrivals)
@@ -48,15 +59,24 @@ class RemoteUpdates(Updates):
     @property
     def rows(self) -> Floats:
         """All updates, `(clients, params)`: for whoever cannot do without."""
-        return self._each(lambda row: row, (self._params,))
+        return self._each(lambda row: row, (self.params,))
 
     def combine(self, weights: Doubles) -> Floats:
+        """Σ_i weights_i update_i, `(params,)`: by whoever else adds them up, or here."""
+        if self._adder is not None and self._mask is None:
+            return self._adder(self, weights)
+        return self.flat(weights)
+
+    def flat(self, weights: Doubles) -> Floats:
         """Σ_i weights_i update_i, `(params,)`, summed in client order in float32: one update in memory at a time."""
-        total = np.zeros(self._params, np.float32)
+        total = np.zeros(self.params, np.float32)
         for weight, row in zip(weights.astype(np.float32), self._read(), strict=True):
-            for first in range(0, self._params, BLOCK):
-                total[first : first + BLOCK] += weight * row[first : first + BLOCK]
+            accumulate(total, weight, row)
         return total
+
+    def through(self, adder: Adder) -> RemoteUpdates:
+        """The same, added up by somebody else where nothing is masked."""
+        return RemoteUpdates(self.arrivals, self._plane, self.params, self._channels, self._mask, adder)
 
     def norms(self) -> Doubles:
         """The L2 norm of each update, as the endpoints said, `(clients,)`."""
@@ -67,15 +87,15 @@ class RemoteUpdates(Updates):
     def only(self, rows: Bools) -> RemoteUpdates:
         """The updates of some participants."""
         picked = tuple(self.arrivals[i] for i in np.arange(len(self))[rows])
-        return RemoteUpdates(picked, self._plane, self._params, self._channels, self._mask)
+        return RemoteUpdates(picked, self._plane, self.params, self._channels, self._mask, self._adder)
 
     def masked(self, mask: Bools) -> RemoteUpdates:
         """The same with zeros outside of `mask (params,)`."""
-        return RemoteUpdates(self.arrivals, self._plane, self._params, self._channels, mask)
+        return RemoteUpdates(self.arrivals, self._plane, self.params, self._channels, mask)
 
     def sketch(self, dims: int) -> Floats:
         """As `Updates.sketch`: what the endpoints sent if these were the dimensions they were asked for."""
-        width = min(dims, self._params)
+        width = min(dims, self.params)
         said = [a.sketch for a in self.arrivals]
         if self._mask is None and said and all(s is not None and s.size == width for s in said):
             return np.stack([s for s in said if s is not None])
@@ -95,7 +115,7 @@ class RemoteUpdates(Updates):
 
     def columns(self, part: slice) -> Floats:
         """A slice of coordinates of every update, `(clients, width)`."""
-        width = len(range(*part.indices(self._params)))
+        width = len(range(*part.indices(self.params)))
         return self._each(lambda row: row[part], (width,))
 
     def _each(self, ask: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Floats:

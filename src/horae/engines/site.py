@@ -16,7 +16,8 @@ class Site:
     executor: "" is the simulation; "inline", "thread", "process", "parsl", "ray", "globus" or "package.module:function"
     for a function of the number of workers that returns a concurrent.futures.Executor. workers: tasks at once.
     timeout_s: the longest that one task may last. attempts: how often a client's task is begun before the round goes on
-    without it. endpoint: the Globus Compute endpoint's UUID.
+    without it. endpoint: the Globus Compute endpoint's UUID. topology: a YAML file of aggregators that add
+    up updates ("": the controller alone does).
     """
 
     executor: str = ""
@@ -24,6 +25,7 @@ class Site:
     timeout_s: float = 600.0
     attempts: int = 2
     endpoint: str = ""
+    topology: str = ""
 
     def __post_init__(self) -> None:
         require(1 <= self.workers <= 1024, "site.workers", "be in [1, 1024]", self.workers)

@@ -85,7 +85,7 @@ def _libraries() -> ThreadpoolController:
 
 def _work(task: Task) -> Reply:
     built, began = _built_by(task.recipe), time.perf_counter()
-    plane = None if task.plane.startswith(INLINE) else _attached(task.plane)
+    plane = None if task.plane.startswith(INLINE) else attached(task.plane)
     model, extras = unpack(task.payload) if plane is None else _fetched(plane, task)
     got = time.perf_counter()
     with built.busy:
@@ -164,7 +164,8 @@ def _built_by(recipe: Recipe) -> Built:
         return found
 
 
-def _attached(address: str) -> Any:
+def attached(address: str) -> Any:
+    """The data plane of that address, in this process."""
     if address in _planes:
         return _planes[address]
     from horae import data_planes

@@ -28,6 +28,8 @@ PURPOSES = {
     "affinity": "finding a cohort",
     "exploration": "exploring the weights",
     "unfinished": "in flight at the end",
+    "census": "counting labels",
+    "aggregation": "sums on the way",
 }
 COSTS = (
     ("participations", count),

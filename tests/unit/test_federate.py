@@ -1,6 +1,6 @@
 """The loop, told stories by the scripted engine: two parameters, hand-made clients, exact numbers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -119,6 +119,25 @@ def test_a_dropped_weight_stays_zero_whatever_the_server_does():
     start = (np.array([5.0, 5.0], np.float32), ZERO[1])
     tree = federate(plan(pruning=DropFirst()), start, Scripted(ones, np.arange(10)), Notebook()).tree
     np.testing.assert_array_equal(tree[()].params, [0, 9])
+
+
+@dataclass(frozen=True)
+class Asked(Dense):
+    """Notes whether its masks are frozen."""
+
+    flags: list = field(default_factory=list)
+
+    def learn(self, state, params, outcome, ask, *, frozen):
+        self.flags.append(frozen)
+        return params, None
+
+
+def test_masks_are_frozen_while_a_clustering_may_still_split():
+    searching, settled = Asked(), Asked()
+    federate(plan(pruning=searching, clustering=Auxo(stop=0.5)), ZERO, Scripted(ones, np.arange(10)), Notebook())
+    federate(plan(pruning=settled), ZERO, Scripted(ones, np.arange(10)), Notebook())
+    assert searching.flags[0] and not searching.flags[-1] and searching.flags == sorted(searching.flags, reverse=True)
+    assert not any(settled.flags)
 
 
 @pytest.mark.parametrize("limit", ["participations", "simulated_s", "bytes"])

@@ -7,12 +7,26 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from horae.errors import NoRoom, RunError
+from horae.errors import DataError, NoRoom, RunError, one_line
 
 LOCK, PART = ".lock", ".part"  # a lock, and the ending of a file that is being written
+
+
+def read_yaml(file: Path, remedy: str) -> Any:
+    """What a YAML file holds. remedy: what to name instead, if it cannot be read. Errors: DataError."""
+    try:
+        import yaml
+    except ImportError:
+        raise DataError(f'reading {one_line(file)} needs PyYAML: pip install "horae[yaml]"') from None
+    try:
+        return yaml.safe_load(file.read_bytes())
+    except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
+        why = one_line(error.strerror if isinstance(error, OSError) else error, 120)
+        raise DataError(f"cannot read {one_line(file)} ({why}); {remedy}") from None
 
 
 def write_whole(file: Path, data: str | bytes, *, sync: bool = False) -> None:

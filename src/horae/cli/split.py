@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from horae.errors import DataError, RunError, brief, one_line, require
-from horae.files import unwritable, write_whole
+from horae.files import read_yaml, unwritable, write_whole
 from horae.pure.streams import stream
 
 Record = tuple[str, str]  # whose it is, and the text of the row as it stands in the file
@@ -127,14 +127,7 @@ def data_import(
 
 def _job(file: Path) -> Mapping[str, Any]:
     """The settings under job_conf, a list of single keys. Errors: DataError."""
-    try:
-        import yaml
-    except ImportError:
-        raise DataError(f'reading {one_line(file)} needs PyYAML: pip install "horae[yaml]"') from None
-    try:
-        held = yaml.safe_load(file.read_bytes())
-    except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise DataError(f"cannot read {one_line(file)} ({one_line(error, 120)}); name a job configuration") from None
+    held = read_yaml(file, "name a job configuration")
     jobs = held.get("job_conf") if isinstance(held, dict) else None
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
         raise DataError(f"{one_line(file)} should hold job_conf, a list of settings, as FedScale's files do")

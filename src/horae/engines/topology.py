@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from horae.errors import ConfigError, DataError, brief, did_you_mean, one_line, require
+from horae.errors import ConfigError, brief, did_you_mean, one_line, require
+from horae.files import read_yaml
 
 LEADER, AGGREGATOR, WORKER = KINDS = ("leader", "aggregator", "worker")
 FIELDS = ("kind", "children")
@@ -48,7 +49,7 @@ class Topology:
 
 def read_topology(file: Path) -> Topology:
     """The tree of a file. Errors: ConfigError where it is none, DataError where it cannot be read."""
-    held, where = _yaml(file), one_line(file, 80)
+    held, where = read_yaml(file, "site.topology names a YAML file"), one_line(file, 80)
     if not isinstance(held, dict) or not held:
         raise ConfigError(f"{where} should name nodes, each with a kind and children; or say aggregators: 4")
     if list(held) == ["aggregators"] and not isinstance(held["aggregators"], Mapping):
@@ -117,16 +118,3 @@ def _tree(where: str, leader: str, children: Mapping[str, tuple[str, ...]]) -> N
         level = tuple(child for name in level for child in children[name])
     apart = [name for name in children if name not in met]
     require(not apart, where, "be a tree", apart[:5], "these are in a cycle: they report to each other")
-
-
-def _yaml(file: Path) -> Any:
-    """What a YAML file holds. Errors: DataError."""
-    try:
-        import yaml
-    except ImportError:
-        raise DataError(f'reading {one_line(file)} needs PyYAML: pip install "horae[yaml]"') from None
-    try:
-        return yaml.safe_load(file.read_bytes())
-    except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
-        why = one_line(error.strerror if isinstance(error, OSError) else error, 120)
-        raise DataError(f"cannot read {one_line(file)} ({why}); site.topology names a YAML file") from None

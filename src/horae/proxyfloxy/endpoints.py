@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-from horae.errors import ConfigError, DataError, brief, did_you_mean, one_line, require
+from horae.errors import ConfigError, brief, did_you_mean, one_line, require
+from horae.files import read_yaml
 
 CONTROLLER = "controller"
 COMPUTE, OLD_COMPUTE, STORE = "globus-compute-id", "funcx-id", "proxystore-id"
@@ -44,7 +44,7 @@ class Endpoints:
 
 def read_endpoints(file: Path) -> Endpoints:
     """The endpoints of a file: all ids null, or none but the controller's funcx-id. Errors: ConfigError, DataError."""
-    held = _yaml(file)
+    held = read_yaml(file, "name a file such as those in configs/")
     if not isinstance(held, dict) or not held:
         raise ConfigError(f"{one_line(file)} should name endpoints, each with {OLD_COMPUTE} and {STORE}")
     all_of_them = [_endpoint(file, str(name), fields) for name, fields in held.items()]
@@ -85,16 +85,3 @@ def _id(where: str, key: str, value: object) -> str | None:
         return str(UUID(str(value)))
     except ValueError:
         raise ConfigError(f"{where}: {key} should be a UUID or null, got {brief(value, 50)}") from None
-
-
-def _yaml(file: Path) -> Any:
-    """What a YAML file holds. Errors: DataError."""
-    try:
-        import yaml
-    except ImportError:
-        raise DataError(f'reading {one_line(file)} needs PyYAML: pip install "horae[yaml]"') from None
-    try:
-        return yaml.safe_load(file.read_bytes())
-    except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:
-        why = one_line(error.strerror if isinstance(error, OSError) else error, 120)
-        raise DataError(f"cannot read {one_line(file)} ({why}); name a file such as those in configs/") from None

@@ -36,6 +36,7 @@ FLOORS = [
         "progress",
         "playground",
         "proxyfloxy",
+        "flower",
         "cli",
         "__main__",
         "__init__",

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from horae import __version__, data_planes
 from horae.checkpoint import Checkpoints, Saved, read_final, read_last
-from horae.endpoint import Clients, engine_of, facts_of
+from horae.endpoint import Clients, Field, engine_of, facts_of
 from horae.engines.simulation import World
 from horae.errors import RunError
 from horae.experiment import Experiment
@@ -61,6 +61,7 @@ def train(
     watch: Watch | None = None,
     stop: Stop = lambda: False,
     data_root: File | None = None,
+    field: Field | None = None,
 ) -> Arm:
     """Run the loop in this directory, leaving events.jsonl, summary.json and the final checkpoint.
 
@@ -77,7 +78,7 @@ def train(
         plan = experiment.plan()
         with ExitStack() as stack:
             stack.callback(data_planes.close, plan.data_plane)
-            engine = stack.enter_context(engine_of(experiment, plan, world, data_root))
+            engine = stack.enter_context(engine_of(experiment, plan, world, data_root, field))
             standing, checkpoints = _train(experiment, plan, world, engine, log, (store, identity), watcher, stop)
             summary = _summary(experiment, world, log, standing, checkpoints)
             checkpoints.close(standing)  # what is in flight is in it, so the plane is still there

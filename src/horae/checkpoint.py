@@ -24,7 +24,7 @@ from horae.pure.packing import PackingError, pack, unpack
 from horae.settings import differences
 from horae.types import Cohort, CohortTree, Engine, State
 
-FORMAT = 4
+FORMAT = 5
 KEEP = 2  # checkpoints
 COHORTS = "*.cohort"
 SHARE = 0.1  # of the time may go into checkpoints; where they are quick there is one after every round

@@ -33,7 +33,7 @@ from horae.engines.site import Site
 from horae.errors import ConfigError, brief, did_you_mean, one_line, require
 from horae.families import FAMILIES, component, find, fit, made, name_of, plain
 from horae.federate import Budget
-from horae.population import Population
+from horae.population import Part, Population
 from horae.population.harm import Harm, poison
 from horae.settings import changed, convert
 from horae.training import MetricName, Samples, Trainer, Training, check_module, initial
@@ -245,7 +245,8 @@ class Experiment:
         devices, hours = (_opened(self.parts[family], data_root) for family in ("devices", "availability"))
         people = poison(people or self._people(data_root), self.harm, self.seed)
         most = max(self.participants, self.participants_later)
-        check_people(people, self.parts["clustering"], self.baseline, self.participants)
+        if not isinstance(people, Part):
+            check_people(people, self.parts["clustering"], self.baseline, self.participants)
         require(most <= people.clients, "participants_later", f"be <= {people.clients} clients", most)
         check_alignment(people, self.parts["alignment"])
         check_visits(self.noisy, self.budget, people.clients)
@@ -290,6 +291,10 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     numbers = {key: convert(table.get(key, default), hints[key], key) for key, default in NUMBERS.items()}
     tables = {key: made(cls, _table(table, key), key) for key, cls in TABLES.items()}
     members = {family: dict(_table(table, family)) for family in DEFAULTS}
+    site = made(Site, _table(table, "site"), "site")
+    if site.endpoints:
+        named, remedy = members["population"].setdefault("name", "sites"), "leave [population] away"
+        require(named == "sites", "population.name", "be sites with [[site.endpoints]]", named, remedy)
     cohorts_from = convert(members["clustering"].pop("from", ""), str, "clustering.from")
     if cohorts_from and members["clustering"].get("name", "auxo") == "auxo":
         members["clustering"].setdefault("epsilon", 0.0)  # who knows its cohort need not look for one
@@ -300,7 +305,6 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     parts["channels"] = tuple(component("channels", entry, "plain") for entry in listed)
     if not any(dataclasses.astuple(tables["budget"])) and "budget" not in table:
         tables["budget"] = Budget(participations=200 * numbers["participants"])
-    site = made(Site, _table(table, "site"), "site")
     return Experiment(**numbers, **tables, parts=parts, cohorts_from=cohorts_from, site=site)
 
 

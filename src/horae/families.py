@@ -135,6 +135,10 @@ def _field(value: Any, hint: Any, field: str) -> Any:
     if several:
         require(isinstance(value, list | tuple), field, "be a list of tables, each with a name", value)
         return tuple(_inner(item, INNER[get_args(hint)[0]], field) for item in value)
+    if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
+        tables = isinstance(value, list | tuple) and all(isinstance(item, Mapping) for item in value)
+        require(tables, field, f"be a list of tables ([[{field}]])", value)
+        return tuple(made(get_args(hint)[0], item, field) for item in value)
     return convert(value, hint, field)
 
 
@@ -151,7 +155,7 @@ def _plain(value: Any) -> Any:
     for family in INNER.values():
         if type(value) in EVERY[family].values() or (is_dataclass(value) and _can(family, value)):
             return {"name": name_of(family, value), **plain(value)}
-    return value
+    return plain(value) if is_dataclass(value) else value
 
 
 def _can(family: str, value: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from horae.arms import Arm, Stop, Watch, train, write_json
-from horae.endpoint import check_site
+from horae.endpoint import Endpoints, Field, check_site
 from horae.engines.simulation import World
 from horae.errors import ConfigError, NoRoom, RunError, Stopped, require
 from horae.experiment import FAMILIES, Experiment, Given, load
@@ -71,6 +71,7 @@ def run(
     workers: int = 1,
     pool: str = "local",
     executor: str = "",
+    field: Field | None = None,
     watch: Watch | None = None,
     stop: Stop = lambda: False,
     **fields: Any,
@@ -83,7 +84,8 @@ def run(
     which to go on with what was stopped there; what is given beside it must be what was given then. data_root: where
     data sets lie. workers: processes that train clients side by side, which changes no bit of the result; pool: whose,
     "local", "ray", "parsl" or "package.module:function" (see `Trainer`). executor: whose workers train, on the wall
-    clock, in place of the simulation (see `Site`); `workers` are then its. watch: makes an observer for each arm. stop:
+    clock, in place of the simulation (see `Site`); `workers` are then its. field: clients who were met elsewhere, with
+    data of their own (`horae.flower`). watch: makes an observer for each arm. stop:
     asked after every round; True ends the run with Stopped, and `resume` goes on.
     Errors: HoraeError.
     """
@@ -106,6 +108,14 @@ def run(
     if experiment.site.executor and workers > 1:
         experiment, workers = replace(experiment, site=replace(experiment.site, workers=workers)), 1
     check_site(experiment)
+    if experiment.site.endpoints:
+        require(people is None, "population", "be the endpoints' with [[site.endpoints]]", "one given from Python")
+        field = Endpoints(experiment)
+    inside = experiment.site.executor != "flower" or field is not None
+    require(
+        inside, "site.executor", "be another outside of a ServerApp", "flower", "horae new flower DIR, flwr run DIR"
+    )
+    people = people if field is None else field.people
     world = experiment.world(root, people, module, workers, pool)
     if experiment.cohorts_from:
         reusable(experiment.cohorts_from, world.population.clients, experiment.participants)
@@ -113,7 +123,7 @@ def run(
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")
         try:
-            return _carry_out(experiment, world, directory, watch, stop, root)
+            return _carry_out(experiment, world, directory, watch, stop, root, field)
         except Stopped as why:
             raise Stopped(f"{why}; go on with: horae run --resume {directory}") from None
         except NoRoom as why:
@@ -121,17 +131,18 @@ def run(
 
 
 def _carry_out(
-    experiment: Experiment, world: World, directory: File, watch: Watch | None, stop: Stop, root: File | None
-) -> Result:
+    experiment: Experiment, world: World, directory: File, watch: Watch | None, stop: Stop, root: File | None,
+    field: Field | None,
+) -> Result:  # fmt: skip
     """Both arms, whatever is left of them; the summary and the report."""
     if not (directory / "experiment.toml").exists():
         write_whole(directory / "experiment.toml", dumps(experiment.table()))
-    main, other = train(experiment, world, directory, watch, stop, root), None
+    main, other = train(experiment, world, directory, watch, stop, root, field), None
     if experiment.baseline not in ("none", experiment.clustered):
         rival, place = experiment.with_clustering(experiment.baseline), directory / "baseline"
         place.mkdir(exist_ok=True)
         write_whole(place / "experiment.toml", dumps(rival.table()))
-        other = train(rival, world, place, watch, stop, root)
+        other = train(rival, world, place, watch, stop, root, field)
     summary = {**main.summary, "run_wall_s": main.summary["train_wall_s"]}
     if other is not None:
         summary["run_wall_s"] = round(main.summary["train_wall_s"] + other.summary["train_wall_s"], 3)

@@ -109,11 +109,14 @@ def _file(where: Where, owner: bool, timeout_s: float) -> Link:
 def _redis(where: Where, owner: bool, timeout_s: float) -> Link:
     import redis
     from proxystore.connectors.redis import RedisConnector, RedisKey
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
     connector, prefix = RedisConnector(where.host, where.port), f"{where.run}:"
     lister = redis.StrictRedis(
-        host=where.host, port=where.port, socket_timeout=timeout_s, socket_connect_timeout=min(timeout_s, 5.0)
-    )
+        host=where.host, port=where.port, socket_timeout=timeout_s, socket_connect_timeout=min(timeout_s, 5.0),
+        retry=Retry(NoBackoff(), 1),
+    )  # fmt: skip
     lister.ping()
 
     def names(known: list[str]) -> list[str]:

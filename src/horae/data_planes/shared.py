@@ -48,7 +48,8 @@ class Opened:
     """What a plane knows once it is in use. A copy, or what is pickled, knows nothing.
 
     tag: part of each key that is made here, so that no two processes make the same. expires_s: by key, until when
-    somebody waits for it. late: keys evicted before anything was seen there.
+    somebody waits for it. late: keys evicted before anything was seen there. owed: keys evicted while the store did not
+    answer.
     """
 
     depot: Depot | None = None
@@ -56,6 +57,7 @@ class Opened:
     tag: str = ""
     expires_s: dict[str, float] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
+    owed: set[str] = field(default_factory=set)
     nbytes: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("puts", "gets", "evicted"), 0))
     named: int = 0
@@ -108,6 +110,7 @@ class Shared(ABC):
         except WireError as error:
             raise PlaneError("corrupt", key, str(error)) from None
         depot.write(key, parts)
+        self._catch_up()
         nbytes = sum(array.nbytes for array in arrays.values())
         self.opened.count("puts")
         with self.opened.lock:
@@ -133,7 +136,9 @@ class Shared(ABC):
         return arrays
 
     def evict(self, ref: Ref | str) -> None:
-        """Delete it, if it is there. A key whose worker has not put anything yet is remembered for the next sweep."""
+        """Delete it, if it is there. A key whose worker has not put anything yet is remembered for the next sweep, and
+        all keys while the store does not answer, for when it does.
+        """
         key, opened = ref if isinstance(ref, str) else ref.key, self.opened
         check_key(key)
         with opened.lock:
@@ -144,7 +149,7 @@ class Shared(ABC):
         if opened.cache:
             opened.cache.forget(key)
         if not self._unused():
-            self._depot().delete(key)
+            self._delete(key)
         opened.count("evicted")
 
     def keys(self) -> list[str]:
@@ -177,13 +182,32 @@ class Shared(ABC):
         opened = self.opened
         with opened.lock:
             depot, opened.depot = opened.depot, None
-            late = {*opened.expires_s, *opened.late}
-            for held in (opened.expires_s, opened.late, opened.nbytes):
+            late = {*opened.expires_s, *opened.late, *opened.owed}
+            for held in (opened.expires_s, opened.late, opened.owed, opened.nbytes):
                 held.clear()
         if opened.cache:
             opened.cache.forget("")
         if depot is not None:
             self._end(depot, late)
+
+    def _delete(self, key: str) -> None:
+        """Now, or when the store answers again: a store that is gone is waited for once, and not for every key."""
+        with self.opened.lock:
+            if self.opened.owed:
+                self.opened.owed.add(key)
+                return
+        try:
+            self._depot().delete(key)
+        except PlaneError:
+            with self.opened.lock:
+                self.opened.owed.add(key)
+
+    def _catch_up(self) -> None:
+        """The store answers: what was evicted while it did not goes now."""
+        with self.opened.lock:
+            owed, self.opened.owed = self.opened.owed, set()
+        for key in owed:
+            self._delete(key)
 
     def _end(self, depot: Depot, known: set[str]) -> None:
         """Delete by name what a depot cannot delete as a whole, then close it."""

@@ -1,6 +1,7 @@
 """Aggregators between the clients and the leader: each adds up its workers' updates, the leader adds up their sums.
 
-An aggregator is a task for the same executor. What it fails to add up, the leader adds up itself.
+An aggregator is a task for the same executor, begun `site.attempts` times at most. What it fails to add up, the leader
+adds up itself.
 """
 
 from __future__ import annotations
@@ -15,93 +16,29 @@ from typing import Any
 
 import numpy as np
 
+from horae.engines.adding import SUM, Addition, Partial, Term, run_addition
 from horae.engines.backends import Backend
 from horae.engines.dispatch import GONE, LATE
 from horae.engines.errands import address_of
 from horae.engines.outcomes import Flight
-from horae.engines.parcels import opened
 from horae.engines.remote import RemoteUpdates, accumulate
 from horae.engines.site import Site
 from horae.engines.topology import read_topology
-from horae.engines.worker import INLINE, attached
+from horae.engines.worker import INLINE
 from horae.errors import HoraeError, PlaneError, one_line, require
-from horae.types import Channel, Charge, Doubles, Floats, News, Outcome, Plan, Ref, Round, Submodel
-
-SUM = "sum"
-
-
-@dataclass(frozen=True)
-class Term:
-    """An update, its weight, and which mask it was trained under; -1 for the whole model."""
-
-    ref: Ref
-    weight: float
-    which: int = -1
-
-
-@dataclass(frozen=True)
-class Addition:
-    """An aggregator's task: terms in the order of the clients, then other aggregators' sums. out: the sum's key.
-
-    masks: where the masks lie, or None.
-    """
-
-    aggregator: str
-    plane: str
-    out: str
-    terms: tuple[Term, ...]
-    sums: tuple[Ref, ...]
-    params: int
-    channels: tuple[Channel, ...] = ()
-    masks: Ref | None = None
-    timeout_s: float = 600.0
-
-
-@dataclass(frozen=True)
-class Partial:
-    """What an aggregator answers: where its sum lies; or None, and why."""
-
-    aggregator: str
-    ref: Ref | None = None
-    kind: str = ""
-    why: str = ""
-
-
-def run_addition(task: Any) -> Any:
-    """What is sent to workers; it finds everything by importing, as `run_task`."""
-    from horae.engines.aggregating import partial_sum
-
-    return partial_sum(task)
-
-
-def partial_sum(task: Addition) -> Partial:
-    """Σ_i weights_i update_i over an aggregator's clients, in float32: one update in memory at a time."""
-    try:
-        plane, patience, total = attached(task.plane), min(60.0, task.timeout_s), np.zeros(task.params, np.float32)
-        masks = {} if task.masks is None else plane.get(task.masks, timeout_s=patience)
-        for term in task.terms:
-            packed = masks.get(f"mask/{term.which}")
-            submodel = None if packed is None else Submodel(np.unpackbits(packed, count=task.params).astype(bool))
-            accumulate(total, term.weight, opened(task.channels, plane.get(term.ref, timeout_s=patience), submodel))
-        for ref in task.sums:
-            accumulate(total, 1.0, plane.get(ref, timeout_s=patience)[SUM])
-        return Partial(task.aggregator, plane.put_as(task.out, {SUM: total}))
-    except Exception as error:  # a value, as a client's failure is
-        kind = str(getattr(error, "kind", "") or type(error).__name__)
-        return Partial(task.aggregator, None, one_line(kind, 40), one_line(error or kind, 160))
+from horae.types import Charge, Doubles, Floats, News, Outcome, Plan, Ref, Round
 
 
 @dataclass
 class Aggregators:
-    """The controller's side. What sums have cost, and which failed, is told with the next outcome: they are asked for
-    when the loop already has this one.
+    """The controller's side. Sums are asked for when the loop already has the outcome: what they have cost is told with
+    the next one, and which failed by adding to this one's news, which are written down after that.
     """
 
     site: Site
     plan: Plan
     backend: Backend
     charges: list[Charge] = field(default_factory=list, init=False)
-    news: list[News] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self._tree = read_topology(Path(self.site.topology).expanduser()) if self.site.topology else None
@@ -110,48 +47,52 @@ class Aggregators:
         require(reached, "data_plane", should, "inline", remedy)
 
     def over(self, outcome: Outcome, flight: Flight) -> Outcome:
-        """The outcome with updates that are added up through the tree, and what there is to tell."""
-        updates, news, self.news = outcome.updates, self.news, []
+        """The outcome with updates that are added up through the tree; its news grow when one of the sums fails."""
+        updates, news = outcome.updates, [*outcome.news]
         if self._tree is not None and isinstance(updates, RemoteUpdates):
-            updates = updates.through(partial(self._combined, flight))
-        return replace(
-            outcome, updates=updates, charges=(*outcome.charges, *self.billed()), news=(*outcome.news, *news)
-        )
+            updates = updates.through(partial(self._combined, flight, news))
+        told: Any = news
+        return replace(outcome, updates=updates, charges=(*outcome.charges, *self.billed()), news=told)
 
     def billed(self) -> list[Charge]:
         """What no outcome has charged yet."""
         bills, self.charges = self.charges, []
         return bills
 
-    def _combined(self, flight: Flight, updates: RemoteUpdates, weights: Doubles) -> Floats:
+    def _combined(self, flight: Flight, news: list[News], updates: RemoteUpdates, weights: Doubles) -> Floats:
         """Σ_i weights_i update_i through the tree."""
         masks, outs = self._masks(flight), list[str]()
         try:
-            return self._added(flight.round, updates, weights, masks, outs)
+            return self._added(flight.round, news, updates, weights, masks, outs)
         except PlaneError as error:  # a sum is gone: the updates are still there
-            self._tell(flight.round, updates, "the leader", Partial("", None, error.kind, str(error)))
+            answer = Partial(self._tree.leader if self._tree else "", None, error.kind, str(error))
+            news.append(_told(flight.round, updates, "the leader", answer, (len(updates), 0)))
             return updates.flat(weights)
         finally:
             for key in outs:
                 self._forget(key)
-            if masks is not None and masks is not flight.extras:
+            if masks is not None:
                 self._forget(masks)
 
     def _added(
-        self, round: Round, updates: RemoteUpdates, weights: Doubles, masks: Ref | None, outs: list[str]
-    ) -> Floats:
+        self, round: Round, news: list[News], updates: RemoteUpdates, weights: Doubles, masks: Ref | None,
+        outs: list[str],
+    ) -> Floats:  # fmt: skip
         """Level by level up to the leader. outs: takes the keys of all sums."""
         tree, plane = self._tree, self.plan.data_plane
         assert tree is not None
         rows, sums = defaultdict[str, list[int]](list), defaultdict[str, list[Ref]](list)
+        under = defaultdict[str, list[int]](list)  # rows below each, whoever added them up
         for row, arrival in enumerate(updates.arrivals):
             rows[tree.reports_to(arrival.client)].append(row)
+            under[tree.reports_to(arrival.client)].append(row)
         for level in tree.levels:
             names = [name for name in level if rows[name] or sums[name]]
             tasks = [self._task(round, n, updates, weights, rows[n], tuple(sums[n]), masks) for n in names]
             outs += [task.out for task in tasks]
             for answer in self._answers(tasks):
                 name = answer.aggregator
+                under[tree.parent[name]] += under[name]
                 if answer.ref is not None:
                     self.charges.append(Charge("aggregation", nbytes_up=answer.ref.nbytes))
                     sums[tree.parent[name]].append(answer.ref)
@@ -160,9 +101,12 @@ class Aggregators:
                     continue
                 rows[tree.leader] += rows[name]
                 sums[tree.leader] += sums[name]
-                self._tell(round, updates.only(_picked(updates, rows[name])), f"aggregator {name}", answer)
-        mine = _picked(updates, rows[tree.leader])
-        total = updates.only(mine).flat(weights[mine])
+                mine = (len(rows[name]), len(sums[name]))
+                news.append(
+                    _told(round, updates.only(_picked(updates, under[name])), f"aggregator {name}", answer, mine)
+                )
+        own = _picked(updates, rows[tree.leader])
+        total = updates.only(own).flat(weights[own])
         for ref in sums[tree.leader]:
             accumulate(total, 1.0, plane.get(ref)[SUM])
             plane.evict(ref)
@@ -185,17 +129,28 @@ class Aggregators:
         )  # fmt: skip
 
     def _masks(self, flight: Flight) -> Ref | None:
-        """Where the round's masks lie: with what its tasks read, or, inline, put for this sum."""
+        """Where the round's masks lie, put for this sum."""
         held = flight.round.held
         if held is None:
             return None
-        if flight.extras is not None:
-            return flight.extras
         packed = {f"mask/{i}": np.packbits(submodel.keep) for i, submodel in enumerate(held.submodels)}
         return self.plan.data_plane.put(packed, flight.round.path)
 
     def _answers(self, tasks: list[Addition]) -> list[Partial]:
-        """One answer per task, in their order; each has the time of one client's task."""
+        """One answer per task, in their order. What failed is begun again: after a worker was lost one by one, so that
+        the task that kills is alone. What is too late is not, for its time is spent.
+        """
+        found = self._tried(tasks)
+        for _ in range(1, self.site.attempts):
+            failed = [i for i, answer in enumerate(found) if answer.ref is None and answer.kind != LATE]
+            lost = any(found[i].kind == GONE for i in failed)
+            for some in [[i] for i in failed] if lost else [failed]:
+                for i, answer in zip(some, self._tried([tasks[i] for i in some]), strict=True):
+                    found[i] = answer
+        return found
+
+    def _tried(self, tasks: list[Addition]) -> list[Partial]:
+        """One attempt at each; each has the time of one client's task."""
         futures = [self._submitted(task) for task in tasks]
         turns = -(-len(tasks) // self.backend.workers)
         wait(futures, self.site.timeout_s * turns)
@@ -233,14 +188,16 @@ class Aggregators:
         with suppress(HoraeError, KeyError):
             self.plan.data_plane.evict(key)
 
-    def _tell(self, round: Round, updates: RemoteUpdates, who: str, answer: Partial) -> None:
-        """A failure for the log, under the first of the clients whose updates are concerned."""
-        first = min((arrival.client for arrival in updates.arrivals), default=0)
-        why = one_line(f"{who}: {answer.why}; the leader adds up {len(updates)} updates itself", 200)
-        self.news.append(
-            {"event": "failure", "cohort": round.path, "number": round.number, "client": int(first),
-             "kind": answer.kind, "why": why}
-        )  # fmt: skip
+
+def _told(round: Round, updates: RemoteUpdates, who: str, answer: Partial, left: tuple[int, int]) -> News:
+    """A failure for the log, under the first of the clients below. left: updates and sums for the leader to add up."""
+    first = min((arrival.client for arrival in updates.arrivals), default=0)
+    what = " and ".join(f"{n} {name}{'s' * (n > 1)}" for n, name in zip(left, ("update", "sum"), strict=True) if n)
+    return {
+        "event": "failure", "cohort": round.path, "number": round.number, "client": int(first),
+        "aggregator": answer.aggregator, "kind": answer.kind,
+        "why": one_line(f"{who}: {answer.why}; the leader adds up {what} itself", 200),
+    }  # fmt: skip
 
 
 def _picked(updates: RemoteUpdates, rows: list[int]) -> Any:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
 import numpy as np
 
+from horae.engines.answering import Respond
 from horae.engines.costs import BACKWARD, Job
 from horae.engines.counting import Counting
-from horae.engines.exploring import explore
-from horae.engines.learning import Learning
 from horae.engines.matching import Matching
-from horae.engines.scoring import evaluate, examine
+from horae.engines.relaying import Relay
 from horae.engines.world import World
 from horae.pure.streams import stream
-from horae.training import Work
 from horae.types import (
     Booked,
     Census,
     Charge,
     Evaluate,
-    Examine,
     Exploration,
     Explore,
     Groups,
@@ -34,7 +32,6 @@ from horae.types import (
     Practice,
     Practise,
     Speeds,
-    Updates,
 )
 
 COUNT_NBYTES = 4  # of one number
@@ -43,21 +40,23 @@ COUNT_NBYTES = 4  # of one number
 class Asking:
     """Answers, with what they cost: charges, and the seconds until the slowest has answered.
 
-    present: draws up to n clients that are there once the check-in closes, in check_in_s seconds.
+    respond: puts questions to clients wherever they are. present: draws up to n clients that are there once the
+    check-in closes, in check_in_s seconds. relay: to the members of a census at their sites.
     """
 
     def __init__(
         self,
         plan: Plan,
         world: World,
-        learning: Learning,
+        respond: Respond,
         matching: Matching,
         present: Callable[[int, int], Ints],
         check_in_s: float,
+        relay: Relay | None = None,
     ) -> None:
-        self._plan, self._world, self._learning, self._matching = plan, world, learning, matching
+        self._plan, self._world, self._respond = plan, world, respond
         self._present, self._check_in_s = present, check_in_s
-        self.counting = Counting(plan, world, matching, present)
+        self.counting = Counting(plan, world, matching, present, relay)
         self.charges: list[Charge] = []
         self.lasts_s = 0.0
 
@@ -70,21 +69,6 @@ class Asking:
             return trainer.anatomy
         if isinstance(work, Speeds):
             return self._world.devices.capacity(self._anybody(work), self._plan.seed)
-        if isinstance(work, Evaluate):
-            if charge:
-                raise TypeError("an evaluation is an observer's look: ask with charge=False")
-            if isinstance(work, Examine):
-                return examine(self._learning, work, now_s)
-            return evaluate(self._learning, work, now_s)
-        if isinstance(work, LabelCounts):
-            return self._label_counts(work, now_s, charge)
-        if isinstance(work, Losses):
-            models = list(zip(work.params, work.buffers, strict=True))
-            if charge:
-                self._bill(work.purpose, work.clients, passes=len(models), down=len(models), up_nbytes=len(models) * 4)
-            return self._matching.losses(work.clients, models, now_s)
-        if isinstance(work, Practise):
-            return self._practise(work, now_s, charge)
         if isinstance(work, Booked):
             self.charges += work.charges
             return None
@@ -92,9 +76,20 @@ class Asking:
             found, bills = self.counting.count(work, now_s + self._check_in_s)
             self.charges += bills
             return found
+        if isinstance(work, Evaluate) and charge:
+            raise TypeError("an evaluation is an observer's look: ask with charge=False")
+        if isinstance(work, Losses) and charge:
+            models = len(work.params)
+            self._bill(work.purpose, work.clients, passes=models, down=models, up_nbytes=models * COUNT_NBYTES)
+        if isinstance(work, Practise):
+            return self._practise(work, now_s, charge)
         if isinstance(work, Explore):
             return self._explore(work, now_s, charge)
-        raise TypeError(f"the simulation cannot answer {type(work).__name__}: {trainer.path_name}")
+        answer = self._respond(work, now_s)
+        if isinstance(work, LabelCounts) and charge:
+            none = np.zeros(work.clients.size, np.int64)
+            self._spend("labels", work.clients, none, 0, COUNT_NBYTES * people.classes)
+        return answer
 
     def compared(self, clients: Ints, models: int) -> None:
         """These clients have measured their loss under so many models, which they fetched; the one of these that they
@@ -105,38 +100,29 @@ class Asking:
     def _practise(self, work: Practise, now_s: float, charge: bool) -> Practice:
         clients = self._present(work.n, work.number) if work.clients is None else work.clients
         people, trainer = self._world.population, self._world.trainer
-        job = Work(
-            work.params, work.buffers, clients, people.train_at(clients, now_s), work.number, steps=work.steps,
-        )  # fmt: skip
-        done = self._learning.train(job)
+        found: Practice = self._respond(replace(work, clients=clients), now_s)
         if charge:
-            sizes = people.train.sizes_of(clients)
-            samples = work.steps * np.minimum(trainer.training.batch, sizes) if work.steps else done.processed
+            sizes, training = people.train.sizes_of(clients), trainer.training
+            samples = work.steps * np.minimum(training.batch, sizes) if work.steps else training.n_processed(sizes)
             self._spend(work.purpose, clients, samples * BACKWARD, 1, 4 * round(work.sent * trainer.n_params))
-        return Practice(clients, Updates(done.updates.copy()), people.train.sizes_of(clients), done.losses)
+        return found
 
     def _explore(self, work: Explore, now_s: float, charge: bool) -> Exploration:
         people, n_params = self._world.population, self._world.trainer.n_params
         wanted = ceil(work.share * people.clients)
         clients = self._present(wanted, work.number) if work.clients is None else work.clients
-        found, samples = explore(work, clients, people.train_at(clients, now_s), self._learning)
+        found, samples = self._respond(replace(work, clients=clients), now_s)
         if charge:
-            self._spend(work.purpose, np.sort(clients), samples * BACKWARD, 1, 4 * n_params * len(work.sums))
-        return found
+            answered = np.sort(clients) if samples.size == clients.size else found.clients
+            self._spend(work.purpose, answered, samples * BACKWARD, 1, 4 * n_params * len(work.sums))
+        told: Exploration = found
+        return told
 
     def _anybody(self, work: Speeds) -> Ints:
         if work.clients is not None:
             return work.clients
         total = self._world.population.clients
         return np.sort(stream(self._plan.seed, "speeds").choice(total, min(work.n, total), replace=False))
-
-    def _label_counts(self, work: LabelCounts, now_s: float, charge: bool) -> np.ndarray[Any, Any]:
-        people = self._world.population
-        counts = [np.bincount(people.y[rows].ravel(), minlength=people.classes)[: people.classes]
-                  for rows in people.train_at(work.clients, now_s)]  # fmt: skip
-        if charge:
-            self._spend("labels", work.clients, np.zeros(work.clients.size, np.int64), 0, COUNT_NBYTES * people.classes)
-        return np.stack(counts) if counts else np.zeros((0, people.classes), np.int64)
 
     def _bill(self, purpose: str, clients: Ints, passes: int, down: int, up_nbytes: int) -> None:
         self._spend(purpose, clients, passes * self._world.population.train.sizes_of(clients), down, up_nbytes)

@@ -22,8 +22,9 @@ from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
+from horae.engines.globus import check_size, reached
 from horae.engines.site import KNOWN, Site
-from horae.errors import ConfigError, RunError, brief, did_you_mean, one_line
+from horae.errors import ConfigError, HoraeError, RunError, brief, did_you_mean, one_line
 from horae.settings import imported
 from horae.training.executors import EXECUTORS
 
@@ -56,7 +57,11 @@ class Backend:
         return self.name in NEAR
 
     def submit(self, task: Any, run: Callable[[Any], Any] = run_task) -> Future[Any]:
-        """Have a task done. Errors: RunError where the executor does not start, else whatever it raises."""
+        """Have a task done. Errors: RunError where the executor does not start or the task is too large for it, else
+        whatever it raises.
+        """
+        if self.name in ("globus", "globus-emulated"):
+            check_size(task)
         if self._executor is None:
             self._executor = self.start()
         return self._executor.submit(run, task)
@@ -154,10 +159,7 @@ def _processes(site: Site) -> Executor:
 
 
 def _globus(site: Site) -> Executor:
-    from globus_compute_sdk import Executor as Remote
-
-    executor: Executor = Remote(endpoint_id=site.endpoint)
-    return executor
+    return reached(site.endpoint)
 
 
 def _elsewhere(name: str, site: Site) -> Executor:
@@ -180,7 +182,7 @@ _OWN: dict[str, Callable[[Site], Executor]] = {
 def _started(name: str, made: Callable[[], Executor]) -> Executor:
     try:
         executor = made()
-    except ConfigError:
+    except HoraeError:
         raise
     except Exception as error:  # whatever somebody else's executor has to say
         raise RunError(f"site {name} did not start ({one_line(f'{type(error).__name__}: {error}', 160)})") from None

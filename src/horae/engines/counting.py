@@ -1,4 +1,4 @@
-"""The census among simulated clients: who can be counted, the protocol among them, and what it costs."""
+"""The census among clients, simulated ones or far away: who can be counted, the protocol, and what it costs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from horae.census import Auditor, Groups, Kind, Terms, World
+from horae.census import Auditor, Groups, Kind, Log, Terms, World
+from horae.census.result import Result
 from horae.engines.matching import Matching
+from horae.engines.relaying import Relay, apart
 from horae.engines.world import World as Clients
 from horae.pure.streams import stream
 from horae.types import Census, Charge, Count, Ints, Path, Plan, State
@@ -31,11 +33,20 @@ class Total:
 class Counting:
     """Windows of the census; every client is in at most one total of a window.
 
-    Members live as long as the run: what was released once is remembered, whoever asks.
+    Members live as long as the run: what was released once is remembered, whoever asks. relay: to the clients' sites,
+    where their samples are not here.
     """
 
-    def __init__(self, plan: Plan, clients: Clients, matching: Matching, present: Callable[[int, int], Ints]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        clients: Clients,
+        matching: Matching,
+        present: Callable[[int, int], Ints],
+        relay: Relay | None = None,
+    ) -> None:
         self._plan, self._clients, self._matching, self._present = plan, clients, matching, present
+        self._relay, self._log, self._tried = relay, Log(), set[Row]()
         self._members: World | None = None
         self._released: tuple[list[Row], int] = ([], 0)  # rows, and epochs begun
         self._auditor = Auditor()
@@ -49,8 +60,8 @@ class Counting:
         window, done = self._done.get(work.path, (work.window, Row()))
         done = done if window == work.window else Row()
         numbers, totals, charges, lost, refused = [], [], [], 0, 0
-        for number, row in self._rows(work, self._there(work, done, at_s)):
-            total = self._whole(work, row, at_s) if work.whole else self._summed(work, row, at_s)
+        rows = self._rows(work, self._there(work, done, at_s))
+        for (number, row), total in zip(rows, self._totals(work, [row for _, row in rows], at_s), strict=True):
             charges.append(self._bill(row, total.nbytes))
             done |= row
             lost += len(row) - total.survivors
@@ -77,7 +88,10 @@ class Counting:
         rows, epoch, done, groups, heard = state
         self._heard = dict(heard.tolist())
         self._members, self._released = None, ([Row(row.tolist()) for row in rows], epoch)
-        self._auditor = Auditor(self._released[0])
+        self._auditor, self._log = Auditor(self._released[0]), Log(self._released[0])
+        self._tried = set(self._released[0])
+        if self._relay is not None:
+            self._relay.renew()
         self._done = {path: (window, Row(row.tolist())) for path, (window, row) in done.items()}
         self._groups = {path: tuple(Row(group.tolist()) for group in known) for path, known in groups.items()}
 
@@ -111,6 +125,28 @@ class Counting:
 
     # ---------------------------------------------------------------- one total
 
+    def _totals(self, work: Census, rows: list[Row], at_s: float) -> list[Total]:
+        if self._relay is not None:
+            return self._far(work, rows)
+        each = self._whole if work.whole else self._summed
+        return [each(work, row, at_s) for row in rows]
+
+    def _far(self, work: Census, rows: list[Row]) -> list[Total]:
+        """By the protocol, among members at their sites: as many rows at a time as can be audited one by one."""
+        assert self._relay is not None
+        found: dict[Row, Total] = {}
+        for wave in apart(rows, self._tried):
+            results = self._relay.count(wave, self._terms(work), self._released[1] + 1, self._log)
+            self._released = list(self._log.rows), self._released[1] + len(wave)
+            self._tried |= set(wave)
+            found |= dict(zip(wave, map(_total, results), strict=True))
+        return [found[row] for row in rows]
+
+    def close(self) -> None:
+        """Nobody is counted any more."""
+        if self._relay is not None:
+            self._relay.close()
+
     def _whole(self, work: Census, row: Row, at_s: float) -> Total:
         """By the protocol, every message of it."""
         members = self._world(work)
@@ -121,8 +157,7 @@ class Counting:
         result = members.count(sorted(row), dict.fromkeys(self._leaving(row, at_s), Kind.TURN))
         self._released = (list(members.log.rows), members.epoch)
         self._heard |= {client: len(members.members[client].auditor.log.rows) for client in row}
-        nbytes = sum(result.bytes_up.values()), sum(result.bytes_down.values())
-        return Total(result.totals, len(result.survivors) if result.totals is not None else 0, nbytes)
+        return _total(result)
 
     def _summed(self, work: Census, row: Row, at_s: float) -> Total:
         """The same total without the protocol's arithmetic; bytes are those of a census among as many."""
@@ -182,6 +217,11 @@ class Counting:
         terms = Terms(people.classes, work.clip, work.fewest, transport=work.transport)
         most = min(people.train.most, work.clip * people.classes)
         return replace(terms, noise=work.noise, most=most) if work.noise else terms
+
+
+def _total(result: Result) -> Total:
+    nbytes = sum(result.bytes_up.values()), sum(result.bytes_down.values())
+    return Total(result.totals, len(result.survivors) if result.totals is not None else 0, nbytes)
 
 
 def _array(row: Row) -> Ints:

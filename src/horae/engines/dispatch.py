@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from horae.engines.backends import Backend
-from horae.engines.messages import ClientFailure, Reply, Task
+from horae.engines.messages import Answer, ClientFailure, Message, Reply, Said
 from horae.engines.site import Site
 from horae.errors import HoraeError
 
@@ -21,11 +21,13 @@ LATE = "timed out"
 
 @dataclass(frozen=True)
 class Errand:
-    """A task of some round, for the row-th of its invited. tries: how often it was begun without an answer."""
+    """A task of some round, for the row-th of its invited, or one of several questions. tries: how often it was begun
+    without an answer.
+    """
 
     flight: int
     row: int
-    task: Task
+    task: Message
     tries: int = 0
 
 
@@ -34,7 +36,7 @@ class Answered:
     """What came back, and how long it took from when it was sent."""
 
     errand: Errand
-    answer: Reply | ClientFailure
+    answer: Said
     lasted_s: float
 
 
@@ -48,7 +50,7 @@ class Dispatch:
 
     backend: Backend
     site: Site
-    forget: Callable[[Task], None]
+    forget: Callable[[Message], None]
     _waiting: deque[Errand] = field(default_factory=deque, init=False)
     _out: dict[Future[Any], tuple[Errand, float]] = field(default_factory=dict, init=False)
     _stray: set[int] = field(default_factory=set, init=False)
@@ -58,9 +60,12 @@ class Dispatch:
         """Nothing is out, and nothing waits."""
         return not self._waiting and not self._out
 
-    def add(self, errands: list[Errand]) -> None:
-        """Send them when there is room."""
-        self._waiting.extend(errands)
+    def add(self, errands: list[Errand], *, first: bool = False) -> None:
+        """Send them when there is room; first: before those that wait already."""
+        if first:
+            self._waiting.extendleft(reversed(errands))
+        else:
+            self._waiting.extend(errands)
 
     def drop(self, flight: int) -> tuple[list[Errand], list[tuple[Errand, float]]]:
         """A round is over: its errands that were never sent, and those that are out, with the seconds since then."""
@@ -135,7 +140,7 @@ class Dispatch:
         error = None if future.cancelled() else future.exception()
         if error is None and not future.cancelled():
             answer = future.result()
-            if not isinstance(answer, Reply | ClientFailure):
+            if not isinstance(answer, Reply | Answer | ClientFailure):
                 answer = ClientFailure(errand.task.client, "no reply", f"the executor returned {type(answer).__name__}")
             return [Answered(errand, answer, lasted_s)]
         broken = error is None or isinstance(error, BrokenExecutor)

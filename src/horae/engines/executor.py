@@ -18,15 +18,20 @@ from uuid import uuid4
 import numpy as np
 
 from horae.engines.aggregating import Aggregators
+from horae.engines.answering import Here, Respond
 from horae.engines.asking import Asking
 from horae.engines.backends import Backend, backend_of
-from horae.engines.dispatch import Answered, Dispatch
-from horae.engines.errands import address_of, errands, refuse
+from horae.engines.dispatch import Answered, Dispatch, Errand
+from horae.engines.errands import address_of, by_message, errands, refuse
+from horae.engines.far import Far
 from horae.engines.learning import Learning
+from horae.engines.mailbox import Mailbox
 from horae.engines.matching import Matching
-from horae.engines.messages import ClientFailure, Recipe, Task
-from horae.engines.outcomes import Flight, landed, outcome_of, unfinished
+from horae.engines.messages import ClientFailure, Message, Recipe, Task, Visit
+from horae.engines.outcomes import Flight, failures_told, landed, outcome_of, unfinished
 from horae.engines.presence import Presence
+from horae.engines.relaying import Relay
+from horae.engines.routes import UNREACHABLE, Errands, Keeper, Post, Routes
 from horae.engines.site import Site
 from horae.engines.turns import Turns
 from horae.engines.worker import INLINE, lend, take_back
@@ -52,30 +57,58 @@ BARREN = 3  # rounds in a row in which everybody failed: then it is not the clie
 
 
 class Distributed:
-    """The engine of an executor's workers. world: the controller's own copy of the population, which answers what is
-    asked outside of rounds ("emulated endpoints").
+    """The engine of an executor's workers. world: the population as the controller knows it. Where it has a copy of the
+    data that copy answers what is asked outside of rounds ("emulated endpoints"); with `Routes` the sites are asked.
+
+    post: what carries messages, in place of the site's executor. keeper: where clients keep their own affinity records;
+    then letters go with their tasks, and records come with their replies.
     """
 
     def __init__(
-        self, plan: Plan, world: World, site: Site, recipe: Recipe, pace: Pace | None = None,
-        backend: Backend | None = None,
+        self, plan: Plan, world: World, site: Site, recipe: Recipe | Routes, pace: Pace | None = None,
+        backend: Backend | None = None, post: Post | None = None, keeper: Keeper | None = None,
     ) -> None:  # fmt: skip
-        refuse(plan)
+        refuse(plan, isinstance(recipe, Routes))
         self._plan, self._world, self._site, self._pace = plan, world, site, pace or Pace()
-        self._recipe, backend = recipe, backend or backend_of(site)
-        self._dispatch, self._tree = Dispatch(backend, site, self._forget), Aggregators(site, plan, backend)
-        self._matching, self._learning = Matching(plan, world), Learning(plan, world)
+        backend = backend or backend_of(Site("inline") if post else site)
+        self._post: Post = post or Dispatch(backend, site, self._forget)
+        self._tree = Aggregators(site, plan, backend)
+        self._tokens, self._keeper = itertools.count(), keeper
+        self._learning, self._address = Learning(plan, world), address_of(plan)
+        self._errands: Errands | None = None
+        self._apart: set[int] = set()  # clients who do not reach the data plane
+        relay: Relay | None = None
+        respond: Respond = Here(self._learning)
+        if isinstance(recipe, Routes):
+            self._recipe_of = recipe.recipe
+            self._errands = Errands(
+                plan,
+                site,
+                self._post,
+                recipe,
+                self._heard,
+                self._tokens.__next__,
+                lambda: self.now_s,
+                self._apart,
+            )
+            relay = Relay(self._errands, recipe.owner, lambda failure: self._unread.append(failure))
+            respond = Far(self._errands, recipe.owner, world.trainer.task, world.population.classes)
+        else:
+            recipe = recipe if recipe.build else Recipe("", uuid4().hex)  # it stands for this world alone
+            self._recipe_of = lambda client: recipe
+            lend(recipe, plan, world, self._address)
+        self._lent = None if isinstance(recipe, Routes) else recipe
+        self._matching = Matching(plan, world, respond)
         self._turns = Turns((*plan.channels, plan.aggregation))
-        total = world.population.clients
-        self._presence = Presence(plan, self._matching, total, self._pace.look, self._turns, self._busy)
-        self._asking = Asking(plan, world, self._learning, self._matching, self._presence.some, 0.0)
+        self._presence = Presence(
+            plan, self._matching, world.population.clients, self._pace.look, self._turns, self._idle,
+            Mailbox() if keeper or self._pace.feedback == "next contact" else None,
+        )  # fmt: skip
+        self._asking = Asking(plan, world, respond, self._matching, self._presence.some, 0.0, relay)
         self._flights: dict[int, Flight] = {}
-        self._tokens = itertools.count()
+        self._together: list[int] = []  # rounds that have ended together and are not told yet
+        self._unread: list[ClientFailure] = []
         self._began, self._skipped_s, self._barren = time.monotonic(), 0.0, 0
-        self._address = address_of(plan)
-        if not recipe.build:  # it stands for this world alone
-            self._recipe = recipe = Recipe("", uuid4().hex)
-        lend(recipe, plan, world, self._address)
 
     # ---------------------------------------------------------------- the verbs
 
@@ -113,25 +146,29 @@ class Distributed:
             return
         job = self._learning.job(round, now_s)
         self._learning.shapes.hand_over(round)
-        extras, tasks = errands(self._plan, round, self._recipe, self._site, token, now_s)
-        self._flights[token] = Flight(round, now_s, job, extras, {e.row: e.task for e in tasks})
-        self._dispatch.add(tasks)
+        self._presence.sent(round.invited)
+        sent = errands(self._plan, round, self._recipe_of, self._site, token, now_s, self._letters, self._apart)
+        tasks = {e.row: e.task for e in sent.errands if isinstance(e.task, Task)}
+        self._flights[token] = Flight(round, now_s, job, sent.extras, sent.models, tasks)
+        self._post.add(sent.errands)
 
     def finished(self) -> Iterator[Outcome]:
         """Rounds in the order in which their quorums are reached."""
         while self._flights:
             token = self._next()
             flight = self._flights.pop(token)
-            unsent, out = self._dispatch.drop(token)
+            unsent, out = self._post.drop(token)
             for waiting in self._flights.values() if flight.tasks else ():
                 waiting.again = True
             outcome, arrivals = outcome_of(flight, self._plan, self._world, self._learning, out, self.now_s)
             self._turns.take(outcome.clients)
+            self._unread += self._remember(flight, outcome.clients)
             self._barren = self._barren + 1 if outcome.empty and flight.failures else 0
             if self._barren >= BARREN:
                 raise RunError(f"nobody could train in {BARREN} rounds in a row ({flight.failures[0]})")
             try:
-                yield self._tree.over(replace(outcome, charges=(*outcome.charges, *self._billed())), flight)
+                bills, news = (*outcome.charges, *self._billed()), (*outcome.news, *self._silent(flight.round))
+                yield self._tree.over(replace(outcome, charges=bills, news=news), flight)
             finally:
                 self._release(flight, arrivals, [e.task for e in unsent])
 
@@ -159,7 +196,7 @@ class Distributed:
         """What no outcome has charged: messages since the last one, and what rounds in flight have cost so far."""
         bills = [*self._billed(), *self._tree.billed()]
         for token, flight in self._flights.items():
-            _, out = self._dispatch.drop(token)
+            _, out = self._post.drop(token)
             bills += unfinished(flight, out)
         return tuple(bills)
 
@@ -172,6 +209,7 @@ class Distributed:
             "models": {flight.round.model.key: self._plan.data_plane.get(flight.round.model) for flight in flights},
             "charges": [*self._presence.charges, *self._asking.charges, *self._tree.charges],
             "clients": self._matching.store.snapshot(),
+            "mail": self._presence.snapshot(),
             "turns": self._turns.snapshot(),
             "census": self._asking.counting.snapshot(),
         }
@@ -181,6 +219,7 @@ class Distributed:
         self._skipped_s += state["now_s"] - self.now_s
         self._presence.charges, self._asking.charges = list(state["charges"]), []
         self._matching.store.restore(state["clients"])
+        self._presence.restore(state["mail"])
         self._turns.restore(state["turns"])
         self._asking.counting.restore(state["census"])
         for round in state["rounds"]:
@@ -193,55 +232,108 @@ class Distributed:
 
     def close(self) -> None:
         """End the executor, and leave nothing on the data plane; twice is no error."""
-        self._dispatch.close()
+        self._post.close()
+        self._asking.counting.close()
         for flight in self._flights.values():
             self._release(flight, [a.ref for _, a in flight.arrived()], list(flight.tasks.values()))
             self._plan.data_plane.evict(flight.round.model)
         self._flights.clear()
-        take_back(self._recipe, self._address)
+        if self._lent is not None:
+            take_back(self._lent, self._address)
 
     # ---------------------------------------------------------------- a round
 
-    def _busy(self) -> set[int]:
-        """Clients that are at work, for whomever."""
-        return self._dispatch.at_work().union(*(f.round.invited.tolist() for f in self._flights.values()))
+    def _idle(self, seen: Ints) -> Ints:
+        """Those of them that are at work for nobody."""
+        busy = self._post.at_work().union(*(f.waited_for for f in self._flights.values()))
+        return seen[[c not in busy for c in seen.tolist()]] if busy else seen
 
     def _next(self) -> int:
         """The round that is over first."""
         while True:
-            now_s, busy = self.now_s, not self._dispatch.idle
-            for token, flight in self._flights.items():
-                if flight.over(now_s):
-                    return token
+            if self._together:
+                return self._together.pop(0)
+            now_s, busy = self.now_s, not self._post.idle
+            over = [token for token, flight in self._flights.items() if flight.over(now_s)]
+            if self._site.in_step and len(over) < sum(bool(f.tasks) for f in self._flights.values()):
+                over = []
+            if over:
+                self._together = over[1:] if self._site.in_step else []
+                return over[0]
             if not busy:  # there are empty rounds alone, and nobody will come by waiting: the clock is put forward
                 token, flight = next(iter(self._flights.items()))
                 self._skipped_s += flight.skip_s or self._pace.retry_s
                 return token
             ends_s = (f.started_s + f.round.deadline_s for f in self._flights.values() if f.tasks)
             left_s = min(ends_s, default=now_s + 60.0) - now_s
-            for answered in self._dispatch.step(max(0.0, left_s)):
+            for answered in self._post.step(max(0.0, left_s)):
                 self._heard(answered)
 
     def _heard(self, answered: Answered) -> None:
         """Note what came back. Inline updates are put on the plane here."""
-        errand, answer = answered.errand, landed(self._plan.data_plane, answered.errand.task, answered.answer)
+        errand, task = answered.errand, answered.errand.task
+        if errand.flight not in self._flights or not isinstance(task, Task):  # a question that nobody waits for
+            self._forget(task)
+            return
+        answer = landed(self._plan.data_plane, task, answered.answer)
         if isinstance(answer, ClientFailure):
-            self._forget(errand.task)
+            self._forget(task)
+            if answer.kind == UNREACHABLE and not task.plane.startswith(INLINE) and self._in_message(errand, task):
+                return
         self._flights[errand.flight].hear(errand.row, answer, answered.lasted_s)
 
-    def _release(self, flight: Flight, refs: list[Ref], unsent: list[Task]) -> None:
+    def _in_message(self, errand: Errand, task: Task) -> bool:
+        """A client does not reach the data plane: from now on its arrays go in the message. False where the plane is
+        gone for us too.
+        """
+        flight = self._flights[errand.flight]
+        with suppress(HoraeError):
+            again = by_message(self._plan, flight.round, task)
+            self._apart.add(task.client)
+            flight.tasks[errand.row] = again
+            self._post.add([replace(errand, task=again)])
+            return True
+        return False
+
+    def _letters(self, client: int) -> bytes:
+        """What waits for a client that keeps its own record."""
+        return b"" if self._keeper is None else self._keeper.letters(client, self._presence.waiting(client))
+
+    def _remember(self, flight: Flight, clients: Ints) -> tuple[ClientFailure, ...]:
+        """These clients have read what came with their model: by their word, where they keep their own records. Who
+        sends none that can be read is asked again at random.
+        """
+        self._presence.heard(clients, apply=self._keeper is None)
+        unread = []
+        for row in flight.kept.tolist() if self._keeper else ():
+            client, record = int(flight.round.invited[row]), flight.replies[row].record
+            try:
+                if record and self._keeper:
+                    self._matching.store.put(self._keeper.record(record, client))
+            except HoraeError as error:
+                unread.append(ClientFailure.of(client, error))
+        return tuple(unread)
+
+    def _release(self, flight: Flight, refs: list[Ref], unsent: list[Message]) -> None:
         """What a round that was learned from leaves on the plane."""
-        for ref in (*refs, *([flight.extras] if flight.extras else [])):
+        for ref in (*refs, *flight.models, *([flight.extras] if flight.extras else [])):
             with suppress(HoraeError):
                 self._plan.data_plane.evict(ref)
         for task in unsent:
             self._forget(task)
 
-    def _forget(self, task: Task) -> None:
-        """Nobody waits for this task's update."""
+    def _forget(self, task: Message) -> None:
+        """Nobody waits for what this task would put on the plane."""
         with suppress(HoraeError, KeyError):
-            if not task.plane.startswith(INLINE):
+            if not isinstance(task, Visit) and task.out and not task.plane.startswith(INLINE):
                 self._plan.data_plane.evict(task.out)
+
+    def _silent(self, round: Round) -> list[dict[str, object]]:
+        """Who has not answered a question since the last outcome, or not so that it can be read, for the log."""
+        failures, self._unread = self._unread, []
+        if self._errands is not None:
+            failures, self._errands.failures = [*failures, *self._errands.failures], []
+        return failures_told(round, failures)
 
     def _billed(self) -> tuple[Charge, ...]:
         bills = (*self._presence.charges, *self._asking.charges)

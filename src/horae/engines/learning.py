@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from horae.engines.costs import Job
 from horae.engines.delivery import Delivery
 from horae.engines.flight import Flight
 from horae.engines.jobs import job_of
+from horae.engines.replies import Replies, joined
 from horae.engines.shapes import Shapes
 from horae.engines.vectors import Vectors
 from horae.engines.views import Views
@@ -33,31 +32,11 @@ from horae.types import (
     Plan,
     Round,
     State,
-    Submodel,
     Tuning,
     Updates,
 )
 
 ATTEMPTS = 3  # at a round's training
-
-
-@dataclass(frozen=True)
-class Replies:
-    """What some clients of one round sent, by row: those who took the same model."""
-
-    clients: Ints
-    updates: Floats
-    buffers: Floats
-    losses: Doubles
-    steps: Ints
-    claims: Doubles
-    exploring: np.ndarray[Any, Any]
-    durations_s: Doubles
-    staleness: Ints
-    sizes: Ints
-    extra: Floats | None
-    seen: Floats | None = None
-    held: Held | None = None
 
 
 class Learning:
@@ -84,18 +63,19 @@ class Learning:
             began_s, behind = straggler.arrives_s - straggler.duration_s, round.number - straggler.round.number
             groups.append(self._replies(straggler.round, row, base, durations, began_s, behind))
         if flight.late:
-            groups = [replace(group, updates=group.updates.copy()) for group in groups]
+            groups = [replace(group, updates=Updates(group.updates.rows.copy())) for group in groups]
         together = {name: np.concatenate([getattr(g, name) for g in groups]) for name in _COLUMNS}
         clients = together["clients"]
         samples = self.views.told(together["sizes"])
         shares = (samples / max(samples.sum(), 1)).astype(np.float32)
-        updates = groups[0].updates if len(groups) == 1 else np.concatenate([g.updates for g in groups])
+        alone = len(groups) == 1
+        updates = groups[0].updates if alone else Updates(np.concatenate([g.updates.rows for g in groups]))
         extras = [g.extra for g in groups if g.extra is not None]
         bent = any(g.seen is not None for g in groups)
-        plain = [g.updates if g.seen is None else g.seen for g in groups] if bent else []
+        plain = [g.updates.rows if g.seen is None else g.seen for g in groups] if bent else []
         buffers = shares @ together["buffers"] if clients.size else trainer.initial_buffers
         return Outcome(
-            round, flight.started_s, flight.at_s, clients, Updates(updates), buffers, samples, together["losses"],
+            round, flight.started_s, flight.at_s, clients, updates, buffers, samples, together["losses"],
             together["durations_s"], together["claims"], together["exploring"], flight.stragglers, flight.dropouts,
             charges, staleness=together["staleness"] if round.carry else None, steps=together["steps"],
             lr=self._lr(round), extra=np.concatenate(extras).mean(axis=0) if extras and clients.size else None,
@@ -152,8 +132,9 @@ class Learning:
         if not clients.size:
             none = np.zeros((0, trainer.n_params), np.float32)
             flat = np.zeros((0, trainer.initial_buffers.size), np.float32)
+            column = nothing.astype(bool)
             return Replies(
-                clients, none, flat, nothing, clients, nothing, nothing.astype(bool), nothing, clients, clients, None
+                clients, Updates(none), flat, nothing, clients, nothing, column, nothing, clients, clients, None
             )
         held = None if round.held is None else round.held.only(rows)
         correction, mine = round.correction, None
@@ -166,7 +147,25 @@ class Learning:
             model["params"], model["buffers"], clients, rows_of, round.number, round.path, round.lr_scale, correction,
             efforts=efforts, weights=weights,
         )  # fmt: skip
-        done, extra, seen = self._train_held(work, held), None, None
+        done = self._train_held(work, held)
+        told, extra, seen = done.told, None, None
+        if not self._as_told(round):
+            told, extra, seen = self._delivered(round, rows, work, held, done, mine, at_s)
+        return Replies(
+            clients, told, done.buffers, done.losses, done.steps, round.claims[rows], round.exploring[rows],
+            durations[rows], np.full(clients.size, behind), np.array([len(r) for r in rows_of], np.int64), extra,
+            seen, held,
+        )  # fmt: skip
+
+    def _delivered(
+        self, round: Round, rows: Ints, work: Work, held: Held | None, done: Trained, mine: Floats | None, at_s: float
+    ) -> tuple[Updates, Floats | None, Floats | None]:
+        """The updates as they arrive, what clients send beside them, and what may be compared if that is not the same.
+
+        mine: what a `Keeping` algorithm's clients kept.
+        """
+        clients, algorithm, correction = work.clients, self.plan.algorithm, work.correction
+        extra, seen = None, None
         updates = self.delivery.read(round, rows, done.updates)
         if mine is not None and isinstance(algorithm, Keeping):
             lr = self._lr(round)
@@ -184,11 +183,14 @@ class Learning:
             if self.plan.channels == () and updates is done.updates:
                 updates = updates.copy()  # the trainer's room is used again
             self._train_own(algorithm.tuning, work, held)
-        return Replies(
-            clients, updates, done.buffers, done.losses, done.steps, round.claims[rows], round.exploring[rows],
-            durations[rows], np.full(clients.size, behind), np.array([len(r) for r in rows_of], np.int64), extra,
-            seen, held,
-        )  # fmt: skip
+        return Updates(updates), extra, seen
+
+    def _as_told(self, round: Round) -> bool:
+        """Whether updates arrive as they are, and nobody looks into them on the way."""
+        algorithm = self.plan.algorithm
+        looks = isinstance(algorithm, Keeping) or (isinstance(algorithm, Personal) and algorithm.tuning.remembered)
+        changes = self.plan.channels or round.held is not None or round.sent is not None
+        return not (looks or changes or self.views.probes(round))
 
     def _train_own(self, tuning: Tuning, work: Work, held: Held | None) -> None:
         """Each client goes on with its own model v: v ← v - lr (g(v) + prox (v - w)), w the model of the round."""
@@ -222,17 +224,3 @@ class Learning:
 
 
 _COLUMNS = ("clients", "buffers", "losses", "steps", "claims", "exploring", "durations_s", "staleness", "sizes")
-
-
-def joined(parts: Sequence[Held | None], sizes: Sequence[int]) -> Held | None:
-    """Who holds what, for groups of clients that stand one after the other; None where all have every weight."""
-    known = [part for part in parts if part is not None]
-    if not known:
-        return None
-    if len(parts) == 1 or (len({id(part) for part in known}) == 1 and known[0].which is None):
-        return known[0]
-    whole = Submodel(np.ones(known[0].submodels[0].keep.size, bool))
-    filled = [part or Held((whole,)) for part in parts]
-    firsts = np.cumsum([0, *(len(part.submodels) for part in filled)])
-    which = [first + part.of(n) for first, part, n in zip(firsts, filled, sizes, strict=False)]
-    return Held(tuple(s for part in filled for s in part.submodels), np.concatenate(which))

@@ -7,18 +7,20 @@ from functools import partial
 
 import numpy as np
 
+from horae.engines.answering import Respond
 from horae.engines.store import ClientStore
 from horae.engines.world import World
 from horae.population.harm import false_claims
 from horae.pure.streams import uniforms
-from horae.types import Bools, CohortTree, Doubles, Ints, Lockstep, Path, Plan, Records, Sceptic, Wishes
+from horae.types import Bools, CohortTree, Ints, Lockstep, Losses, Path, Plan, Records, Sceptic, Wishes
 
 
 class Matching:
     """The simulated clients' records, and their requests."""
 
-    def __init__(self, plan: Plan, world: World) -> None:
-        self._plan, self._world = plan, world
+    def __init__(self, plan: Plan, world: World, respond: Respond) -> None:
+        """respond: asks clients for their losses, where these decide."""
+        self._plan, self._world, self._respond = plan, world, respond
         forgets = partial(world.harm.forgets, seed=plan.seed) if world.harm.lost_affinity else None
         self.store = ClientStore(world.population.groups, forgets)
 
@@ -42,17 +44,12 @@ class Matching:
         here: Bools = leaf == tree.paths().index(path)
         return wishes, here
 
-    def losses(self, clients: Ints, models: list[tuple[np.ndarray, np.ndarray]], at_s: float) -> Doubles:
-        """Mean loss of each model on each client's training samples, `(q, models)`."""
-        rows = self._world.population.train_at(clients, at_s)
-        columns = [self._world.trainer.evaluate(*model, rows)[2] for model in models]
-        return np.stack(columns, axis=1) if columns else np.zeros((clients.size, 0))
-
     def _records(self, tree: CohortTree, clients: Ints, at_s: float) -> Records:
         records, clustering = self.store.records(clients), self._plan.clustering
         if isinstance(clustering, Lockstep) and clustering.needs_losses:
-            models = [(leaf.params, leaf.buffers) for leaf in tree.leaves()]
-            records = replace(records, losses=self.losses(clients, models, at_s))
+            leaves = tree.leaves()
+            models = tuple(leaf.params for leaf in leaves), tuple(leaf.buffers for leaf in leaves)
+            records = replace(records, losses=self._respond(Losses(clients, *models), at_s))
         return records
 
     def _said(self, tree: CohortTree, wishes: Wishes, records: Records) -> Wishes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from horae.engines.costs import Job, training_flops
 from horae.engines.dispatch import Errand
 from horae.engines.learning import Learning
-from horae.engines.messages import ClientFailure, Reply, Task
+from horae.engines.messages import Answer, ClientFailure, Reply, Said, Task
 from horae.engines.remote import Arrival, RemoteUpdates
 from horae.engines.world import World
 from horae.errors import HoraeError
@@ -20,13 +21,15 @@ from horae.types import Charge, DataPlane, Floats, Ints, Outcome, Plan, Ref, Rou
 @dataclass
 class Flight:
     """One round in flight. job, tasks: None and empty where too few were there; then it ends when another round did
-    (again), or skip_s is what is waited. replies, lasted_s: by row of the invited, in the order in which they came.
+    (again), or skip_s is what is waited. models: smaller ones, where clients train some of the weights. replies,
+    lasted_s: by row of the invited, in the order in which they came.
     """
 
     round: Round
     started_s: float
     job: Job | None = None
     extras: Ref | None = None
+    models: tuple[Ref, ...] = ()
     tasks: dict[int, Task] = field(default_factory=dict)
     skip_s: float = 0.0
     again: bool = False
@@ -52,6 +55,11 @@ class Flight:
         return len(self.replies) >= self.round.quorum or len(self.lasted_s) == len(self.tasks) or late
 
     @property
+    def waited_for(self) -> set[int]:
+        """Clients who have not answered yet."""
+        return {task.client for row, task in self.tasks.items() if row not in self.lasted_s}
+
+    @property
     def kept(self) -> Ints:
         """The first to reply, as rows in the order of the invited."""
         return np.sort(np.array(list(self.replies)[: self.round.quorum], np.int64))
@@ -61,8 +69,10 @@ class Flight:
         return sorted(self.replies.items())
 
 
-def landed(plane: DataPlane, task: Task, answer: Reply | ClientFailure) -> Reply | ClientFailure:
+def landed(plane: DataPlane, task: Task, answer: Said) -> Reply | ClientFailure:
     """The same with an update that came in the message put on the controller's own plane."""
+    if isinstance(answer, Answer):
+        return ClientFailure(task.client, "no reply", "it answered something else")
     if isinstance(answer, ClientFailure) or not answer.payload:
         return answer
     try:
@@ -88,16 +98,17 @@ def outcome_of(
         len(flight.tasks) - rows.size - len(flight.failed), len(flight.failed), _bills(flight, rows, out),
         steps=np.array([r.steps for r in replies], np.int64),
         lr=trainer.training.lr_at(round.number) * round.lr_scale, seen=seen, population=world.population.clients,
-        held=None if round.held is None else round.held.only(rows), news=_news(flight),
+        held=None if round.held is None else round.held.only(rows), news=tuple(failures_told(round, flight.failures)),
     ), refs  # fmt: skip
 
 
 def charges_of(flight: Flight, purpose: str, rows: Ints, client_s: float, up: int = 0) -> Charge:
     """What some of the invited have cost: bytes as they lie on the plane, FLOPs as counted, seconds as measured."""
     assert flight.job is not None
-    down = flight.round.model.nbytes + (flight.extras.nbytes if flight.extras else 0)
+    shared = flight.extras.nbytes if flight.extras else 0
+    down = sum(flight.tasks[row].model.nbytes + shared for row in rows.tolist())
     flops, sparse = (int(training_flops(flight.job, sparse=s)[rows].sum()) for s in (False, True))
-    return Charge(purpose, rows.size, up, down * rows.size, flops, client_s, sparse)
+    return Charge(purpose, rows.size, up, down, flops, client_s, sparse)
 
 
 def unfinished(flight: Flight, out: list[tuple[Errand, float]]) -> tuple[Charge, ...]:
@@ -152,11 +163,10 @@ def _mean_buffers(replies: list[Reply], samples: Ints, first: Floats) -> Floats:
     return mean
 
 
-def _news(flight: Flight) -> tuple[dict[str, object], ...]:
+def failures_told(round: Round, failures: Sequence[ClientFailure]) -> list[dict[str, object]]:
     """What the log is told of each client that failed."""
-    path = flight.round.path
-    return tuple(
-        {"event": "failure", "cohort": path, "number": flight.round.number, "client": int(f.client), "kind": f.kind,
-         "why": f.why}
-        for f in sorted(flight.failures, key=lambda f: f.client)
-    )  # fmt: skip
+    return [
+        {"event": "failure", "cohort": round.path, "number": round.number, "client": int(f.client), "aggregator": "",
+         "kind": f.kind, "why": f.why}
+        for f in sorted(failures, key=lambda f: f.client)
+    ]  # fmt: skip

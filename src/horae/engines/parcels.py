@@ -9,7 +9,7 @@ import numpy as np
 
 from horae.types import Channel, Floats, Payload, Submodel
 
-UPDATE = "update"
+UPDATE, MASK = "update", "mask"
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -35,3 +35,16 @@ def opened(channels: tuple[Channel, ...], arrays: Arrays, submodel: Submodel | N
         payload = channel.decode(payload)
     read = np.asarray(payload, np.float32)
     return read if submodel is None else submodel.scatter(read)
+
+
+def small_model(model: Arrays, submodel: Submodel) -> dict[str, np.ndarray[Any, Any]]:
+    """What a client is sent that trains some of the weights: these, in order, the mask as bits, and the buffers."""
+    mask = np.packbits(submodel.keep)
+    return {"params": submodel.gather(model["params"]), "buffers": model["buffers"], MASK: mask}
+
+
+def submodel_of(model: Arrays, params: int) -> Submodel | None:
+    """Which of the `params` weights there are; None for all."""
+    if MASK not in model:
+        return None
+    return Submodel(np.unpackbits(model[MASK], count=params).astype(bool))

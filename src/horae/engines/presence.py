@@ -1,4 +1,4 @@
-"""Who is there and which cohort serves them, where everybody is there who is not at work."""
+"""Who is there and which cohort serves them: the same draws whatever the engine."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from horae.engines.mailbox import Letter, Mailbox
 from horae.engines.matching import Matching
 from horae.engines.turns import Turns
 from horae.pure.streams import stream
-from horae.types import Bools, Charge, CohortTree, Doubles, Feedback, Ints, Path, Plan
+from horae.types import Bools, Charge, CohortTree, Doubles, Feedback, Ints, Path, Plan, State
 
 BLOCK = 256  # clients looked at together
 
 
 @dataclass
 class Presence:
-    """Draws from clients 0, 1, ..., total - 1, in the order in which the simulation draws. look: clients looked at per
-    participant wanted, at most. busy: who is at work. charges: what messages have cost and nobody has booked yet.
+    """Draws from clients 0, 1, ..., total - 1. look: clients looked at per participant wanted, at most. idle: those of
+    some clients who are there and not at work. mail: where messages wait for the next contact; None: clients read them
+    at once. charges: what messages have cost and nobody has booked yet.
+
+    Clients are looked at in random order, `BLOCK` at a time, until there are twice as many as wanted or look x wanted
+    were looked at: what a round costs does not grow with the population.
     """
 
     plan: Plan
@@ -26,7 +31,8 @@ class Presence:
     total: int
     look: int
     turns: Turns
-    busy: Callable[[], set[int]]
+    idle: Callable[[Ints], Ints]
+    mail: Mailbox | None = None
     charges: list[Charge] = field(default_factory=list)
 
     def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int, now_s: float) -> tuple[
@@ -61,25 +67,56 @@ class Presence:
         return leaf
 
     def tell(self, feedback: Feedback | None) -> None:
-        """Clients read the message at their next check-in; its bytes are charged."""
+        """Clients read the message now, or when they are met again; its bytes are charged."""
         if feedback is None:
             return
-        store = self.matching.store
-        store.make_room(feedback)
-        store.write(self.plan.clustering.react(store.records(feedback.clients), feedback))
+        self.matching.store.make_room(feedback)
+        if self.mail is None:
+            self._read(feedback)
+        else:
+            self.mail.post(feedback)
         self.charge(Charge("affinity", nbytes_down=feedback.nbytes * feedback.clients.size))
+
+    def sent(self, clients: Ints) -> None:
+        """A train message goes to these clients, with what waits for them."""
+        if self.mail is not None:
+            self.mail.send(clients)
+
+    def waiting(self, client: int) -> tuple[Letter, ...]:
+        """What this client has not read."""
+        return () if self.mail is None else self.mail.waiting(client)
+
+    def heard(self, clients: Ints, *, apply: bool = True) -> None:
+        """These clients have answered their train message: they have read what came with it. apply: work out here what
+        they remember now; else they say it themselves.
+        """
+        for message in self.mail.read(clients) if self.mail is not None else ():
+            if apply:
+                self._read(message)
 
     def charge(self, charge: Charge) -> None:
         """Write it down, if it costs anything."""
-        if charge.nbytes_up or charge.nbytes_down:
+        if charge.nbytes_up or charge.nbytes_down or charge.participations:
             self.charges.append(charge)
+
+    def snapshot(self) -> State:
+        """What waits for clients."""
+        return None if self.mail is None else self.mail.snapshot()
+
+    def restore(self, state: State) -> None:
+        """Back to a snapshot."""
+        if self.mail is not None and state is not None:
+            self.mail.restore(state)
+
+    def _read(self, feedback: Feedback) -> None:
+        store = self.matching.store
+        store.write(self.plan.clustering.react(store.records(feedback.clients), feedback))
 
     def _blocks(self, wanted: int, number: int, *path: int) -> Iterator[Ints]:
         """Idle clients in random order, a block at a time, each block in order of id."""
-        total, most, busy = self.total, self.look * wanted, self.busy()
+        total, most = self.total, self.look * wanted
         rng = stream(self.plan.seed, "check-in", number, *path)
         order = rng.permutation(total)[:most] if total <= 4096 else rng.choice(total, min(total, most), replace=False)
         for first in range(0, order.size, BLOCK):
-            seen = np.sort(order[first : first + BLOCK])
-            idle = seen[[c not in busy for c in seen.tolist()]] if busy else seen
+            idle = self.idle(np.sort(order[first : first + BLOCK]))
             yield idle[self.turns.left(idle)]

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from horae.engines.answering import Here
 from horae.engines.asking import Asking
 from horae.engines.costs import Job
 from horae.engines.flight import Flight, Straggler, abandoned, depart, straying, unfinished
 from horae.engines.learning import Learning
+from horae.engines.mailbox import Mailbox
 from horae.engines.matching import Matching
+from horae.engines.presence import Presence
 from horae.engines.turns import Turns
 from horae.engines.world import Cost, Pace, World
-from horae.pure.streams import stream
 from horae.types import (
     Bools,
     Charge,
@@ -39,23 +41,26 @@ from horae.types import (
 
 __all__ = ["Cost", "Pace", "Simulation", "World"]
 
-BLOCK = 256  # clients looked at together
-
 
 class Simulation:
     """The engine of a simulated population."""
 
     def __init__(self, plan: Plan, world: World, pace: Pace | None = None) -> None:
         self._plan, self._world, self._pace = plan, world, pace or Pace()
-        self._matching, self._learning = Matching(plan, world), Learning(plan, world)
-        self._asking = Asking(plan, world, self._learning, self._matching, self._present, self._pace.check_in_s)
+        self._learning = Learning(plan, world)
+        here = Here(self._learning)
+        self._matching = Matching(plan, world, here)
         self._turns = Turns((*plan.channels, plan.aggregation))
+        self._presence = Presence(
+            plan, self._matching, world.population.clients, self._pace.look, self._turns, self._idle,
+            Mailbox() if self._pace.feedback == "next contact" else None,
+        )  # fmt: skip
+        self._asking = Asking(plan, world, here, self._matching, self._presence.some, self._pace.check_in_s)
         self._heap: list[tuple[float, int, int, Flight]] = []
         self._late: dict[Path, tuple[Straggler, ...]] = {}
         self._counter = 0
         self._now_s = 0.0
         self._busy_until: dict[int, float] = {}
-        self._charges: list[Charge] = []
 
     # ---------------------------------------------------------------- the verbs
 
@@ -70,34 +75,18 @@ class Simulation:
         return self._now_s + self._pace.check_in_s + self._asking.lasts_s
 
     def check_in(self, tree: CohortTree, path: Path, wanted: int, number: int) -> tuple[Ints, Doubles, Bools]:
-        """Clients that will be online and idle when the window closes, and whose request leads here; in order of id.
-
-        Clients are looked at in random order, `BLOCK` at a time, until there are twice as many as wanted or look x
-        wanted were looked at: what a round costs does not grow with the population.
-        """
-        found: list[tuple[Ints, Doubles, Bools]] = [(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))]
-        for idle in self._blocks(wanted, number, *path):
-            wishes, here = self._matching.served(tree, idle, path, self._now_s)
-            self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))
-            found.append((idle[here], wishes.claims[here], wishes.exploring[here]))
-            if sum(clients.size for clients, _, _ in found) >= 2 * wanted:
-                break
-        clients, claims, exploring = (np.concatenate(column) for column in zip(*found, strict=True))
-        rows = np.argsort(clients)
-        return clients[rows], claims[rows], exploring[rows]
+        """Clients that will be online and idle when the window closes, and whose request leads here; in order of id."""
+        return self._presence.check_in(tree, path, wanted, number, self._now_s)
 
     def gather(self, tree: CohortTree, wanted: int, number: int) -> Ints:
         """At most `wanted` idle online clients, whatever their cohort, in order of id: for a `Lockstep` clustering."""
-        return self._present(wanted, number)
+        return self._presence.some(wanted, number)
 
     def route(self, tree: CohortTree, clients: Ints) -> Ints:
         """The leaf that serves each, as an index; where losses decide, measuring them is charged."""
-        clustering = self._plan.clustering
-        wishes, leaf = self._matching.asked(tree, clients, self._now_s)
-        if isinstance(clustering, Lockstep) and clustering.needs_losses and clients.size:
+        if isinstance(rule := self._plan.clustering, Lockstep) and rule.needs_losses and clients.size:
             self._asking.compared(clients, len(tree.paths()))
-        self._charge(Charge("affinity", nbytes_up=int(wishes.nbytes.sum())))
-        return leaf
+        return self._presence.route(tree, clients, self._now_s)
 
     def start(self, round: Round) -> None:
         """Work out who will reply, and when; nobody is trained yet."""
@@ -113,7 +102,9 @@ class Simulation:
             self._now_s, _, _, flight = heapq.heappop(self._heap)
             self._asking.lasts_s = 0.0  # rounds that began together have waited for it
             charges = (*flight.charges, *self._billed())
-            yield self._learning.outcome(flight, self._plan.data_plane.get(flight.round.model), charges)
+            outcome = self._learning.outcome(flight, self._plan.data_plane.get(flight.round.model), charges)
+            self._presence.heard(outcome.clients)
+            yield outcome
 
     def carried(self, path: Path) -> int:
         """Clients of earlier rounds of this cohort that are still at work and may reply late."""
@@ -132,13 +123,10 @@ class Simulation:
         return self._asking.answer(work, self._now_s, charge=charge)
 
     def tell(self, feedback: Feedback | None) -> None:
-        """Clients read the message at their next check-in, which is the same as now; its bytes are charged."""
-        if feedback is None:
-            return
-        store = self._matching.store
-        store.make_room(feedback)
-        store.write(self._plan.clustering.react(store.records(feedback.clients), feedback))
-        self._charge(Charge("affinity", nbytes_down=feedback.nbytes * feedback.clients.size))
+        """Clients read the message at their next check-in, which is the same as now, or with their next model
+        (`engine.feedback`); its bytes are charged.
+        """
+        self._presence.tell(feedback)
 
     def homes(self, tree: CohortTree, clients: Ints) -> tuple[tuple[Path, ...], Ints]:
         """The leaf that each client would be served by, had it no wish to explore."""
@@ -162,9 +150,10 @@ class Simulation:
             "models": {flight.round.model.key: self._plan.data_plane.get(flight.round.model) for flight in flights},
             "late": dict(self._late),
             "busy": (np.array(list(self._busy_until), np.int64), np.array(list(self._busy_until.values()), np.float64)),
-            "charges": [*self._charges, *self._asking.charges],
+            "charges": [*self._presence.charges, *self._asking.charges],
             "delay_s": self._asking.lasts_s,
             "clients": self._matching.store.snapshot(),
+            "mail": self._presence.snapshot(),
             "kept": self._learning.snapshot(),
             "turns": self._turns.snapshot(),
             "census": self._asking.counting.snapshot(),
@@ -172,12 +161,13 @@ class Simulation:
 
     def restore(self, state: State) -> None:
         """Back to a snapshot; the models are put on this run's data plane, under new names."""
-        self._now_s, self._counter, self._charges = state["now_s"], state["counter"], list(state["charges"])
+        self._now_s, self._counter, self._presence.charges = state["now_s"], state["counter"], list(state["charges"])
         self._asking.charges, self._asking.lasts_s = [], state["delay_s"]
         self._heap = [(*key, self._relaunched(flight, state["models"])) for *key, flight in state["heap"]]
         self._late = dict(state["late"])
         self._busy_until = dict(zip(*(column.tolist() for column in state["busy"]), strict=True))
         self._matching.store.restore(state["clients"])
+        self._presence.restore(state["mail"])
         self._learning.restore(state["kept"])
         self._turns.restore(state["turns"])
         self._asking.counting.restore(state["census"])
@@ -192,28 +182,11 @@ class Simulation:
 
     # ---------------------------------------------------------------- who is there
 
-    def _blocks(self, wanted: int, number: int, *path: int) -> Iterator[Ints]:
-        """Clients that will be online and idle when the window closes, in random order, a block at a time."""
-        total, most = self._world.population.clients, self._pace.look * wanted
-        rng = stream(self._plan.seed, "check-in", number, *path)
-        order = rng.permutation(total)[:most] if total <= 4096 else rng.choice(total, min(total, most), replace=False)
-        self._busy_until = {c: t for c, t in self._busy_until.items() if t > self._now_s}
-        for first in range(0, order.size, BLOCK):
-            seen = np.sort(order[first : first + BLOCK])
-            opens_s = self._now_s + self._pace.check_in_s
-            there = seen[self._world.availability.online(seen, opens_s, self._plan.seed)]
-            idle = there[[c not in self._busy_until for c in there.tolist()]] if self._busy_until else there
-            yield idle[self._turns.left(idle)]
-
-    def _present(self, wanted: int, number: int) -> Ints:
-        """At most so many of those who are there, drawn at random, in order of id."""
-        found = np.zeros(0, np.int64)
-        for idle in self._blocks(wanted, number):
-            found = np.concatenate([found, idle])
-            if found.size >= 2 * wanted:
-                break
-        chosen = stream(self._plan.seed, "gather", number).permutation(found.size)[:wanted]
-        return np.sort(found[chosen])
+    def _idle(self, seen: Ints) -> Ints:
+        """Those of them that will be online when the window closes, and are not at work."""
+        now_s, busy = self._now_s, self._busy_until
+        there = seen[self._world.availability.online(seen, now_s + self._pace.check_in_s, self._plan.seed)]
+        return there[[busy.get(c, now_s) <= now_s for c in there.tolist()]] if busy else there
 
     # ---------------------------------------------------------------- a round
 
@@ -229,12 +202,14 @@ class Simulation:
         opens_s = self._now_s + self._pace.check_in_s + self._delay_s()
         job, late = self._learning.job(round, opens_s), self._late.pop(path, ())
         self._learning.shapes.hand_over(round)
+        self._presence.sent(invited)
         durations = self._world.cost.seconds(job, self._world.devices.capacity(invited, seed))
         leaves_s = self._world.availability.until(invited, opens_s, seed) - opens_s
         flight = depart(round, opens_s, job, durations, leaves_s, late)
         self._turns.take(invited[flight.kept])
         free_s = np.minimum(opens_s + durations, flight.at_s)
         free_s[list(flight.left)] = (opens_s + durations)[list(flight.left)]
+        self._busy_until = {c: t for c, t in self._busy_until.items() if t > self._now_s}
         self._busy_until |= dict(zip(invited.tolist(), free_s.tolist(), strict=True))
         if round.carry:
             self._carry(flight, late, self._plan.data_plane.get(round.model), job)
@@ -249,7 +224,7 @@ class Simulation:
         kept = tuple(s for s in waiting if number - s.round.number <= most)
         for s in waiting:
             if number - s.round.number > most:
-                self._charge(abandoned(s, flight.at_s))
+                self._presence.charge(abandoned(s, flight.at_s))
         self._late[flight.round.path] = kept
 
     def _delay_s(self) -> float:
@@ -261,10 +236,6 @@ class Simulation:
 
     def _billed(self) -> tuple[Charge, ...]:
         """What has been charged since this was asked last."""
-        bills = (*self._charges, *self._asking.charges)
-        self._charges, self._asking.charges = [], []
+        bills = (*self._presence.charges, *self._asking.charges)
+        self._presence.charges, self._asking.charges = [], []
         return bills
-
-    def _charge(self, charge: Charge) -> None:
-        if charge.nbytes_up or charge.nbytes_down or charge.participations:
-            self._charges.append(charge)

@@ -61,6 +61,21 @@ class ClientStore:
         self._reward[rows, :width], self._cluster[rows, :width] = records.reward, records.cluster
         self._visits[rows, :width], self._heard[rows, :width] = records.visits, records.heard
 
+    def put(self, records: Records) -> None:
+        """What these clients say that they remember, in place of what was known of them."""
+        for path in records.paths:
+            for depth in range(len(path) + 1):
+                self._paths.setdefault(path[:depth], len(self._paths))
+        for client in records.clients.tolist():
+            self._row.setdefault(client, len(self._row))
+        self._grow()
+        rows = np.array([self._row[c] for c in records.clients.tolist()], np.int64)
+        self._reward[rows], self._cluster[rows] = 0.0, UNKNOWN
+        self._visits[rows], self._heard[rows] = 0, False
+        place = np.ix_(rows, np.array([self._paths[path] for path in records.paths], np.int64))
+        self._reward[place], self._cluster[place] = records.reward, records.cluster
+        self._visits[place], self._heard[place] = records.visits, records.heard
+
     def snapshot(self) -> State:
         """All that clients remember."""
         rows, width = len(self._row), len(self._paths)

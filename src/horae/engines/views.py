@@ -7,6 +7,7 @@ import numpy as np
 from horae.alignment import Off
 from horae.clustering import Oracle, Single
 from horae.engines.world import World
+from horae.population import Roster
 from horae.pure.streams import stream
 from horae.types import Arrangement, Doubles, Ints, Plan, Round
 
@@ -40,8 +41,8 @@ class Views:
         ]
 
     def sizes(self, round: Round, clients: Ints, at_s: float) -> Ints:
-        """How many samples each has in its view, `(clients,)`."""
-        if round.target is None:
+        """How many samples each has in its view, `(clients,)`; at most, where the samples are elsewhere."""
+        if round.target is None or isinstance(self._people, Roster):
             return self._people.train.sizes_of(clients)
         return np.array([len(view) for view in self.of(round, clients, at_s)[0]], np.int64)
 

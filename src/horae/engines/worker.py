@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from horae.engines.messages import ClientFailure, Recipe, Reply, Task
-from horae.engines.parcels import opened, parcel
-from horae.engines.shapes import Shapes
-from horae.engines.views import Views
+from horae.engines.answering import Here
+from horae.engines.far import said, whole
+from horae.engines.learning import Learning
+from horae.engines.messages import Answer, ClientFailure, Message, Question, Recipe, Reply, Said, Task, Visit
+from horae.engines.parcels import opened, parcel, submodel_of
 from horae.engines.world import World
 from horae.errors import RunError
 from horae.pure.packing import pack, unpack
@@ -30,6 +31,7 @@ from horae.training import Work
 from horae.types import Correction, Floats, Plan, Ref, Round, Submodel, Updates
 
 INLINE = "inline:"
+SMALL = 2**18  # bytes of an answer that needs no data plane
 KEPT = 2  # worlds that a process keeps: each holds a data set
 
 
@@ -42,7 +44,8 @@ class Built:
     busy: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.views, self.shapes = Views(self.plan, self.world), Shapes(self.world.trainer)
+        self.learning = Learning(self.plan, self.world)
+        self.here = Here(self.learning)
 
 
 _built: OrderedDict[str, Built] = OrderedDict()  # a process's own
@@ -68,13 +71,34 @@ def begin() -> None:
     threading.Thread(target=_outlive_nobody, daemon=True).start()
 
 
-def work(task: Task) -> Reply | ClientFailure:
-    """One client's training. Whatever goes wrong is a value: an error that cannot be pickled would end the executor."""
+def work(task: Message) -> Said:
+    """One client's training, or what its site is asked. Whatever goes wrong is a value: an error that cannot be pickled
+    would end the executor.
+    """
     try:
         with _libraries().limit(limits=1):  # the same bits on every machine of a kind
-            return _work(task)
+            if isinstance(task, Question):
+                return _answer(task)
+            return _visit(task) if isinstance(task, Visit) else _work(task)
     except Exception as error:
         return ClientFailure.of(task.client, error)
+
+
+def _visit(visit: Visit) -> Answer:
+    return Answer(visit.client, pack(imported(visit.recipe.build, "recipe")(visit.recipe.text)))
+
+
+def _answer(question: Question) -> Answer:
+    """A large answer goes by the data plane."""
+    built, near = _built_by(question.recipe), question.plane.startswith(INLINE)
+    plane, models = None if near else attached(question.plane), unpack(question.payload) if question.payload else {}
+    if plane is not None and question.models is not None:
+        models = plane.get(question.models, timeout_s=min(60.0, question.timeout_s))
+    with built.busy:
+        arrays = said(built.here(whole(unpack(question.work), models), question.at_s))
+    if plane is None or sum(a.nbytes for a in arrays.values()) <= SMALL:
+        return Answer(question.client, pack(arrays))
+    return Answer(question.client, ref=plane.put_as(question.out, arrays))
 
 
 @cache
@@ -90,8 +114,8 @@ def _work(task: Task) -> Reply:
     got = time.perf_counter()
     with built.busy:
         round = _round(task, extras)
-        submodel = _submodel(task, extras, model["params"].size)
-        done, n_samples = _trained(built, task, round, model, extras, submodel)
+        submodel = submodel_of(model, built.world.trainer.n_params)
+        done, n_samples = _trained(built, task, round, model, submodel)
         update, buffers, losses, steps = done.updates[0].copy(), done.buffers[0].copy(), done.losses, done.steps
     rng = stream(built.plan.seed, "channel", task.number, *task.path, task.client)
     arrays = parcel(built.plan.channels, _shortened(built.plan.seed, task, update), rng, submodel)
@@ -121,25 +145,20 @@ def _round(task: Task, extras: dict[str, Any]) -> Round:
     )  # fmt: skip
 
 
-def _submodel(task: Task, extras: dict[str, Any], params: int) -> Submodel | None:
-    if task.which < 0:
-        return None
-    return Submodel(np.unpackbits(extras[f"mask/{task.which}"], count=params).astype(bool))
-
-
 def _trained(
-    built: Built, task: Task, round: Round, model: dict[str, Floats], extras: dict[str, Any], submodel: Submodel | None
+    built: Built, task: Task, round: Round, model: dict[str, Any], submodel: Submodel | None
 ) -> tuple[Any, int]:
-    """What the trainer made of it, and how many samples the client's view has."""
+    """What the trainer made of it, and how many samples the client's view has, as far as that is told."""
     clients = round.invited
-    rows, weights = built.views.of(round, clients, task.at_s)
+    rows, weights = built.learning.views.of(round, clients, task.at_s)
+    params = model["params"] if submodel is None else submodel.scatter(model["params"])
     job = Work(
-        model["params"], model["buffers"], clients, rows, task.number, task.path, task.lr_scale, round.correction,
+        params, model["buffers"], clients, rows, task.number, task.path, task.lr_scale, round.correction,
         efforts=None if task.effort is None else np.array([task.effort]), weights=weights,
     )  # fmt: skip
     if submodel is not None:
-        job = replace(job, keep=submodel.keep, units=built.shapes.of(submodel).units)
-    return built.world.trainer.train(job), len(rows[0])
+        job = replace(job, keep=submodel.keep, units=built.learning.shapes.of(submodel).units)
+    return built.world.trainer.train(job), int(built.learning.views.told(np.array([len(rows[0])]))[0])
 
 
 def _shortened(seed: int, task: Task, update: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from horae.engines.costs import Job
 from horae.errors import require
@@ -38,16 +38,20 @@ class Pace:
 
     check_in_s: the window in which clients report before a round begins. retry_s: how long a cohort that found nobody
     waits. look: clients looked at per participant wanted, at most. min_clients: fewest participants a round begins
-    with.
+    with. feedback: when clients hear what a round taught about them, "at once" or with their "next contact", the next
+    model they are sent: so it is where the server cannot call them.
     """
 
     check_in_s: float = 1800.0
     retry_s: float = 60.0
     look: int = 64
     min_clients: int = 2
+    feedback: Literal["at once", "next contact"] = "at once"
 
     def __post_init__(self) -> None:
         require(self.check_in_s >= 0, "engine.check_in_s", "be >= 0", self.check_in_s)
         require(self.retry_s > 0, "engine.retry_s", "be > 0", self.retry_s)
         require(self.look >= 1, "engine.look", "be >= 1", self.look)
         require(self.min_clients >= 1, "engine.min_clients", "be >= 1", self.min_clients)
+        known = self.feedback in ("at once", "next contact")
+        require(known, "engine.feedback", "be 'at once' or 'next contact'", self.feedback)

@@ -8,6 +8,7 @@ from horae.population.named import NAMED
 from horae.population.partitioners import PARTITIONS
 from horae.population.pool import Partition, Pool, Shift
 from horae.population.readers import READERS
+from horae.population.roster import Card, Part, Roster, Sites, part, roster
 from horae.population.rows import Ragged
 from horae.population.shifted import DigitsPermuted, DigitsRotated
 from horae.population.shifting import SHIFTS
@@ -23,6 +24,7 @@ POPULATIONS = {
     "digits-iid": DigitsIid,
     "mnist-writers": MnistWriters,
     "virtual": Virtual,
+    "sites": Sites,
     **READERS,
     **NAMED,
 }
@@ -36,21 +38,27 @@ __all__ = [
     "POPULATIONS",
     "SHIFTS",
     "AlwaysOnline",
+    "Card",
     "DigitsDirichlet",
     "DigitsIid",
     "DigitsPermuted",
     "DigitsRotated",
     "DigitsSessions",
     "MnistWriters",
+    "Part",
     "Partition",
     "Pool",
     "Population",
     "Ragged",
+    "Roster",
     "Shift",
+    "Sites",
     "SyntheticAvailability",
     "SyntheticDevices",
     "TraceAvailability",
     "TraceDevices",
     "UniformDevices",
     "Virtual",
+    "part",
+    "roster",
 ]

@@ -9,11 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from horae.errors import ConfigError, RunError, did_you_mean, one_line
+from horae.errors import ConfigError, did_you_mean, one_line
 from horae.proxyfloxy.endpoints import Endpoints
 
 OWN = ("thread", "process")
@@ -79,7 +78,8 @@ def executor_name(given: str | None, endpoints: Endpoints) -> str:
             f"--executor should be one of {', '.join(known)}, or package.module:function, got {one_line(name, 40)}; "
             f"{did_you_mean(name, known)}"
         )
-    if (name == GLOBUS) == endpoints.local:
+    fits = name != GLOBUS if endpoints.local else name in (GLOBUS, EMULATED)  # who is emulated may have ids
+    if not fits:
         which = "null, which means this machine" if endpoints.local else "those of Globus Compute's endpoints"
         remedy = (
             "write the endpoints' ids into the file" if endpoints.local else "leave --executor out, or set all null"
@@ -120,12 +120,9 @@ def _process() -> Executor:
 
 def _globus(endpoint: str) -> Callable[[], Executor]:
     def start() -> Executor:
-        try:
-            remote: Executor = import_module(SDK).Executor(endpoint_id=endpoint)
-        except Exception as error:  # no network, no login: whatever the SDK has to say
-            why = one_line(f"{type(error).__name__}: {error}", 120)
-            raise RunError(f"Globus Compute endpoint {endpoint} cannot be used ({why}); log in first") from None
-        return remote
+        from horae.engines.globus import reached
+
+        return reached(endpoint)
 
     return start
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy.stats import mannwhitneyu
 
 from horae.errors import RunError, require
@@ -53,7 +54,8 @@ def run_sweep(
     carriers: each with the name of its connector. Errors: RunError.
     """
     try:
-        warm(plan, sites)
+        for carrier, _ in carriers:
+            warm(plan, carrier, sites)
         for carrier, connector in carriers:
             for blocks in plan.blocks:
                 for trial in range(plan.trials):
@@ -67,20 +69,24 @@ def run_sweep(
             write_csv(file, rows)
 
 
-def warm(plan: Sweep, sites: Sites) -> None:
-    """Have all endpoints start and load their samples, so that nobody's first round is charged with it."""
-    tasks = [plan.task(i, 0, 0, "") for i in range(len(plan.endpoints.workers))]
-    futures: list[Future[Any]] = [sites.submit(i, ready_there, task) for i, task in enumerate(tasks)]
-    for endpoint, future in zip(plan.endpoints.workers, futures, strict=True):
-        try:
-            failure: Failure | None = future.result(plan.timeout_s)
-        except Exception as error:
-            why = str(error) or type(error).__name__
-            raise RunError(
-                f"endpoint {endpoint.name} did not start: {why}; see that it runs, or raise --timeout"
-            ) from None
-        if failure is not None:
-            raise RunError(f"endpoint {endpoint.name} cannot train: {failure.why}")
+def warm(plan: Sweep, carrier: Carrier, sites: Sites) -> None:
+    """Have all endpoints start, load their samples and reach the store, so that no first round is charged with it."""
+    try:
+        carrier.announce({"w": np.zeros(1, np.float32)})
+        tasks = [carrier.load(plan.task(i, 0, 0, "")) for i in range(len(plan.endpoints.workers))]
+        futures: list[Future[Any]] = [sites.submit(i, ready_there, task) for i, task in enumerate(tasks)]
+        for endpoint, future in zip(plan.endpoints.workers, futures, strict=True):
+            try:
+                failure: Failure | None = future.result(plan.timeout_s)
+            except Exception as error:
+                why = str(error) or type(error).__name__
+                raise RunError(
+                    f"endpoint {endpoint.name} did not start: {why}; see that it runs, or raise --timeout"
+                ) from None
+            if failure is not None:
+                raise RunError(f"endpoint {endpoint.name} cannot train: {failure.why}")
+    finally:
+        carrier.clear()
 
 
 def _federate(process: Process, rows: list[Row], hooks: Hooks) -> None:

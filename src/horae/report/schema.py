@@ -135,6 +135,7 @@ KNOWN: Mapping[str, Fields] = {
         "explorers": COUNTS, "claims": _MEASURED, "rewards": _MEASURED, "labels": _LABELS, "towards": _TRIED,
     },
     "verdict": {"children": _BORN, "members": _MEMBERS},
+    "failure": {"aggregator": TEXT},
 }  # fmt: skip
 SUMMARY: Fields = {
     **dict.fromkeys(("accuracy", "accuracy_worst10", "accuracy_best10", "accuracy_seen"), maybe(SHARE)),

@@ -83,14 +83,31 @@ class Sdk(ThreadPoolExecutor):
 
     ids: ClassVar[list[str]] = []
 
-    def __init__(self, endpoint_id):
+    def __init__(self, endpoint_id, client):
         super().__init__(1)
         self.ids.append(endpoint_id)
 
 
+class Login:
+    """The SDK's app of somebody, who may have to log in."""
+
+    def __init__(self, required):
+        self.required = required
+
+    def login_required(self):
+        return self.required
+
+
+def sdk(monkeypatch, executor, login=False):
+    client = SimpleNamespace(app=Login(login), version_check=lambda: None)
+    made = SimpleNamespace(Executor=executor, Client=lambda do_version_check: client)
+    monkeypatch.setitem(sys.modules, "globus_compute_sdk", made)
+    monkeypatch.setitem(sys.modules, "globus_sdk", SimpleNamespace(UserApp=Login))
+
+
 def test_ids_with_the_sdk(tmp_path, monkeypatch):
     monkeypatch.setattr("horae.proxyfloxy.sites.find_spec", lambda name: name)
-    monkeypatch.setitem(sys.modules, "globus_compute_sdk", SimpleNamespace(Executor=Sdk))
+    sdk(monkeypatch, Sdk)
     a, b = (f"0000000{n}-0000-4000-8000-000000000000" for n in range(2))
     file = tmp_path / "e.yml"
     file.write_text(f"a: {{funcx-id: {a}, proxystore-id: {b}}}\nb: {{globus-compute-id: {b}, proxystore-id: {b}}}")
@@ -99,14 +116,16 @@ def test_ids_with_the_sdk(tmp_path, monkeypatch):
     assert [a, b] == Sdk.ids
     assert {(row["local"], row["executor"], row["status"]) for row in rows_of(tmp_path)} == {("False", "globus", "ok")}
 
-    def no_login(endpoint_id):
-        raise OSError("no login\nhere")
+    def no_network(endpoint_id, client):
+        raise OSError("no network\nhere")
 
-    monkeypatch.setitem(sys.modules, "globus_compute_sdk", SimpleNamespace(Executor=no_login))
+    sdk(monkeypatch, no_network)
     done = invoke(tmp_path, *QUICK[2:], "--no-proxystore", endpoints=str(file))
-    assert isinstance(done.exception, RunError) and "cannot be used (OSError: no login here); log" in str(
-        done.exception
-    )
+    assert isinstance(done.exception, RunError)
+    assert "cannot be used (OSError: no network here); look at the network" in str(done.exception)
+    sdk(monkeypatch, Sdk, login=True)
+    done = invoke(tmp_path, *QUICK[2:], "--no-proxystore", endpoints=str(file))
+    assert isinstance(done.exception, RunError) and "needs a login" in str(done.exception)
 
 
 @pytest.mark.parametrize(

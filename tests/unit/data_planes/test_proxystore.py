@@ -142,6 +142,36 @@ def test_late_puts_are_swept_where_a_store_cannot_be_listed(plane, shelf):
     assert shelf.held == {}
 
 
+def test_a_store_that_is_gone_is_waited_for_once_and_evicts_when_it_is_back(shelf):
+    plane = ProxyStore("redis", timeout_s=0.3)
+    refs = [plane.put(MODEL, ROOT) for _ in range(5)]
+    shelf.bad = threading.Event()
+    began = time.monotonic()
+    for ref in refs[:4]:
+        plane.evict(ref)
+    assert time.monotonic() - began < 1.0 and len(shelf.held) == 5
+    shelf.bad.set()
+    shelf.bad = None
+    time.sleep(0.1)
+    shelf.held.update({f"{name}": b"" for name in [*shelf.held]})  # whatever the thread left behind has done
+    kept = plane.put(MODEL, ROOT)
+    assert plane.keys() == sorted([refs[4].key, kept.key])
+    plane.close()
+    assert shelf.held == {}
+
+
+def test_what_was_evicted_from_a_store_that_was_gone_goes_when_the_run_ends(shelf):
+    plane = ProxyStore("redis")
+    ref = plane.put(MODEL, ROOT)
+    shelf.bad = ConnectionError("gone")
+    plane.evict(ref)
+    plane.evict(ref)
+    shelf.bad = None
+    assert len(shelf.held) == 1
+    plane.close()
+    assert shelf.held == {}
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

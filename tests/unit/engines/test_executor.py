@@ -332,7 +332,7 @@ def test_whatever_goes_wrong_at_an_endpoint_is_a_value_that_can_be_pickled():
     made = plan()
     engine = engine_of(made)
     engine.start(invitation(made))
-    task = engine._dispatch._waiting[0].task
+    task = engine._post._waiting[0].task
     assert isinstance(work(task), Reply)
     for broken in (
         replace(task, payload=b"nonsense"),

@@ -312,7 +312,7 @@ def test_asking_moves_neither_clock_nor_ledger():
     np.testing.assert_allclose(answer.losses, np.log(2))
     assert engine.ask(Groups()).size == 0
     assert engine.now_s == 0
-    assert engine._charges == []
+    assert engine._presence.charges == []
     with pytest.raises(TypeError, match="cannot answer str"):
         engine.ask("the time")
     with pytest.raises(TypeError, match="an observer's look"):

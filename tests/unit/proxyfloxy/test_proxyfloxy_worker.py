@@ -84,4 +84,6 @@ def test_it_never_raises(task, says):
 
 def test_ready():
     assert ready(TASK) is None
+    assert "too small" in ready(replace(TASK, payload=b"no")).why
+    assert "there is no" in ready(replace(TASK, model=Ref("0-model-1", 1), address="shm:/dev/shm/horae-none")).why
     assert "--data-name" in ready(replace(TASK, data="nothing")).why

@@ -1,0 +1,84 @@
+"""The two sides of a Flower app: `app = server_app()` and `app = client_app(...)`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid, ServerApp
+
+from horae.errors import ConfigError, HoraeError
+from horae.experiment import Experiment, load
+from horae.flower.engine.field import Field
+from horae.flower.engine.node import Brings, answer, introduce
+from horae.runner import Result, run
+
+LOGGER = logging.getLogger("flwr.horae")
+OURS = ("experiment", "out")  # keys of the run configuration; others with a dot change the experiment
+
+
+def client_app(data: Brings | None = None, mods: Any = ()) -> ClientApp:
+    """A client of the experiment that the server sends.
+
+    data: a function of the node's configuration that returns its samples, a `horae.Population` of one client; None: the
+    node plays client number `client` of the population that the experiment names. mods: Flower's, around all messages.
+    The node's configuration (--node-config) has `client`, its number, and `state-dir`, where its affinity record lasts.
+    """
+    app = ClientApp(mods=list(mods))
+
+    def work(message: Message, context: Context) -> Message:
+        return answer(message, context, data)
+
+    def who(message: Message, context: Context) -> Message:
+        return introduce(message, context, data)
+
+    app.train("round")(work)
+    app.query("ask")(work)
+    app.query("horae")(who)
+    return app
+
+
+def server_app() -> ServerApp:
+    """The coordinator of an experiment over Flower's nodes.
+
+    The run configuration has `experiment` (a file beside pyproject.toml or beside the caller; experiment.toml) and `out`
+    (the run's directory; what was stopped there goes on); dotted keys change the experiment, as training.lr=0.05 does.
+    """
+    caller = Path(sys._getframe(1).f_globals.get("__file__", "server.py")).resolve()
+    app = ServerApp()
+
+    def main(grid: Grid, context: Context) -> None:
+        try:
+            result = conduct(grid, dict(context.run_config), caller.parent)
+        except HoraeError as error:
+            LOGGER.error("%s", error)
+            raise
+        LOGGER.info("accuracy %.4f, %d cohorts; report: %s", result.accuracy, result.cohorts, result.directory)
+
+    app.main()(main)
+    return app
+
+
+def conduct(grid: Any, config: dict[str, Any], place: Path) -> Result:
+    """Carry out the experiment, or go on with it, over the nodes of this grid. Errors: HoraeError."""
+    experiment = planned(config, place)
+    out = Path(str(config.get("out") or f"runs/{experiment.name}")).expanduser()
+    field = Field(grid, experiment, out)
+    return run(experiment, resume=out, field=field)
+
+
+def planned(config: dict[str, Any], place: Path) -> Experiment:
+    """The experiment as the run configuration names and changes it. Errors: ConfigError."""
+    name = str(config.get("experiment") or "experiment.toml")
+    files = [Path(name).expanduser(), place / name, place.parent / name]
+    file = next((f for f in files if f.is_file()), None)
+    if file is None:
+        raise ConfigError(f"run-config experiment: there is no {name} in {place} or {place.parent}")
+    changes = {key: value for key, value in config.items() if key not in OURS and "." in key}
+    experiment = load(file, changes)
+    return replace(experiment, site=replace(experiment.site, executor="flower"))

@@ -1,0 +1,1 @@
+"""Two planted groups: even clients go east, odd ones west."""

@@ -1,0 +1,3 @@
+from horae.flower import client_app
+
+app = client_app()

@@ -1,0 +1,3 @@
+from horae.flower import server_app
+
+app = server_app()

@@ -1,0 +1,1 @@
+"""Federated averaging as Flower ships it."""

@@ -1,4 +1,4 @@
-.PHONY: demo test slow test-services check bench bench-peers evidence rivals pruning census alignment data-plane clean
+.PHONY: demo test slow test-services test-flower check bench bench-peers evidence rivals pruning census alignment data-plane clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -11,10 +11,14 @@ test: .venv/ready
 slow: .venv/ready
 	$(BIN)/pytest -m slow
 
-# Real stores on loopback: Redis, ZeroMQ, ProxyStore endpoints behind a relay, Parsl. The tests start and stop them.
+# Real stores on loopback: Redis, ZeroMQ, ProxyStore endpoints behind a relay; Parsl, Ray. The tests start and stop them.
 test-services: .services/ready
 	command -v redis-server >/dev/null || apt-get install --yes --no-install-recommends redis-server
 	.services/bin/python -m pytest -m services -W default -W ignore::ResourceWarning tests/services
+
+# A SuperLink, SuperNodes and runs on loopback. The tests start and stop them; several minutes.
+test-flower: .flower/ready
+	.flower/bin/python -m pytest -m flower -W default -W ignore::ResourceWarning tests/flower
 
 check: .venv/ready
 	$(BIN)/ruff check .
@@ -46,7 +50,7 @@ data-plane: .services/ready
 	.services/bin/python -W ignore -m benchmarks.data_plane
 
 clean:
-	rm -rf .venv .services .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .services .flower .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # torch first: every looser request for it would pull a CUDA build.
 .venv/ready: pyproject.toml constraints.txt
@@ -59,7 +63,14 @@ clean:
 .services/ready: .venv/ready
 	$(PYTHON) -m venv --clear .services
 	printf '%s\n' $(CURDIR)/src $(CURDIR)/.venv/lib/python3*/site-packages > $$(echo .services/lib/python3*/site-packages)/horae.pth
-	.services/bin/python -m pip install --quiet --disable-pip-version-check 'proxystore[endpoints]>=1.1' 'proxystore-ex>=0.1' 'pyzmq>=26' 'redis>=5' 'parsl>=2026.1'
+	.services/bin/python -m pip install --quiet --disable-pip-version-check 'proxystore[endpoints]>=1.1' 'proxystore-ex>=0.1' 'pyzmq>=26' 'redis>=5' 'parsl>=2026.1' 'ray>=2.50' globus-compute-sdk globus-compute-endpoint
+	touch $@
+
+# As .services: core from .venv, and Flower, with the older rich and typer that it asks for, here alone.
+.flower/ready: .venv/ready
+	$(PYTHON) -m venv --clear .flower
+	printf '%s\n' $(CURDIR)/src $(CURDIR)/.venv/lib/python3*/site-packages > $$(echo .flower/lib/python3*/site-packages)/horae.pth
+	.flower/bin/python -m pip install --quiet --disable-pip-version-check 'flwr>=1.40,<2'
 	touch $@
 
 # A peer for `make bench`, in an environment of its own: torch first, for the same reason, then exactly what is listed.

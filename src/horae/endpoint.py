@@ -72,7 +72,7 @@ def check_site(experiment: Experiment) -> None:
 
 def facts_of(site: Site) -> dict[str, Any]:
     """Whose workers trained, for the log; nothing for the simulation."""
-    data = "their own" if site.endpoints else "emulated endpoints"
+    data = "their own" if site.endpoints or site.executor == "flower" else "emulated endpoints"
     facts = {"executor": site.executor, "workers": site.workers, "data": data}
     return {"site": facts} if site.executor else {}
 

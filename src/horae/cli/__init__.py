@@ -13,9 +13,11 @@ from horae.cli import (
     catalogue,
     census,
     compare,
+    deploy,
     diff,
     explain,
     explore,
+    new,
     newcomers,
     playground,
     proxyfloxy,
@@ -34,6 +36,8 @@ app = typer.Typer(
     help="Federated learning on clients that differ.",
 )
 data_app = typer.Typer(no_args_is_help=True, help="Populations: what there is, and what is in it.")
+new_app = typer.Typer(no_args_is_help=True, help="New things to start from.")
+deploy_app = typer.Typer(no_args_is_help=True, help="Real devices, on Flower.")
 
 app.command()(run.run)
 app.command()(compare.compare)
@@ -55,6 +59,10 @@ data_app.command("describe")(catalogue.data_describe)
 data_app.command("split")(split.data_split)
 data_app.command("import")(split.data_import)
 data_app.command("trace")(traces.trace)
+app.add_typer(new_app, name="new")
+new_app.command("flower")(new.flower)
+app.add_typer(deploy_app, name="deploy")
+deploy_app.command("check")(deploy.check)
 app.command()(catalogue.version)
 
 

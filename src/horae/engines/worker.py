@@ -54,9 +54,11 @@ _planes: dict[str, Any] = {}
 _building = threading.Lock()
 
 
-def lend(recipe: Recipe, plan: Plan, world: World, address: str) -> None:
-    """Let this process's own threads use what there is already, the data plane included."""
-    _lent[recipe.key], _planes[address] = Built(plan, world), plan.data_plane
+def lend(recipe: Recipe, plan: Plan, world: World, address: str = "") -> None:
+    """Let this process's own threads use what there is already; with an address, the plan's data plane too."""
+    _lent[recipe.key] = Built(plan, world)
+    if address:
+        _planes[address] = plan.data_plane
 
 
 def take_back(recipe: Recipe, address: str) -> None:

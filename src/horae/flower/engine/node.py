@@ -78,7 +78,7 @@ def _answered(task: Task | Question, context: Context, brings: Brings | None, nu
     if task.client != number:
         raise ConfigError(f"this node is client {number}, the message is for client {task.client}")
     plan, world = _world(task.recipe, context.node_config, brings, number)
-    lend(task.recipe, plan, world, task.plane)
+    lend(task.recipe, plan, world)
     if not isinstance(task, Task):
         return _told(task, context, number)
     memory = _memory(json.loads(task.recipe.text)["run"], number, context)

@@ -16,7 +16,7 @@ from horae.errors import WireError
 from horae.pure.packing import PackingError, pack, unpack
 from horae.types import Ref
 
-HEAD, ARRAYS, PAYLOAD = "horae", "horae.arrays", "payload"
+HEAD, ARRAYS, PAYLOAD, TAG = "horae", "horae.arrays", "payload", "is"  # no field is called so
 TO_NODES: tuple[type, ...] = (Task, Question, Visit)
 TO_SERVER: tuple[type, ...] = (Reply, Answer, ClientFailure)
 _INNER: tuple[type, ...] = (Recipe, Ref)
@@ -60,7 +60,7 @@ def message_of(found: RecordDict, kinds: tuple[type, ...], most: int) -> Any:
 def _plain(value: Any) -> Any:
     """A message as what can be packed: tables in place of dataclasses, arrays in place of bytes."""
     if is_dataclass(value):
-        return {"kind": type(value).__name__} | {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {TAG: type(value).__name__} | {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     return np.frombuffer(value, np.uint8) if isinstance(value, bytes) else value
 
 
@@ -69,11 +69,11 @@ def _made(table: Any, kinds: tuple[type, ...]) -> Any:
     if not isinstance(table, dict):
         raise WireError("its head is no table")
     named = {kind.__name__: kind for kind in kinds}
-    if table.get("kind") not in named:
+    if table.get(TAG) not in named:
         raise WireError(f"it should be one of {', '.join(named)}")
-    kind = named[table["kind"]]
+    kind = named[table[TAG]]
     hints = get_type_hints(kind)
-    if set(table) != {"kind", *hints}:
+    if set(table) != {TAG, *hints}:
         raise WireError(f"a {kind.__name__} has other fields here: install the same version of horae")
     return kind(**{name: _typed(table[name], hint, name) for name, hint in hints.items()})
 

@@ -208,7 +208,8 @@ class Experiment:
                 out[family] = {"name": name_of(family, part), **plain(part)}
         if self.cohorts_from:
             out["clustering"]["from"] = self.cohorts_from
-        return out | ({"site": plain(self.site)} if self.site.executor else {})
+        used = self.site.executor or self.site.aggregation != "here"
+        return out | ({"site": plain(self.site)} if used else {})
 
     def plan(self) -> Plan:
         """The loop's plan."""
@@ -292,6 +293,8 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     tables = {key: made(cls, _table(table, key), key) for key, cls in TABLES.items()}
     members = {family: dict(_table(table, family)) for family in DEFAULTS}
     site = made(Site, _table(table, "site"), "site")
+    if site.executor == "process" and "data_plane" not in table:
+        members["data_plane"]["name"] = "shm"  # one host, whose processes read a model where it lies
     if site.endpoints:
         named, remedy = members["population"].setdefault("name", "sites"), "leave [population] away"
         require(named == "sites", "population.name", "be sites with [[site.endpoints]]", named, remedy)

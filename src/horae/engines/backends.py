@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from typing import Any
 from uuid import uuid4
 
-from horae.engines.globus import check_size, reached
+from horae.engines.globus import Several, check_size, reached
 from horae.engines.site import KNOWN, Site
 from horae.errors import ConfigError, HoraeError, RunError, brief, did_you_mean, one_line
 from horae.settings import imported
@@ -159,7 +159,8 @@ def _processes(site: Site) -> Executor:
 
 
 def _globus(site: Site) -> Executor:
-    return reached(site.endpoint)
+    ids = [one.uuid or site.endpoint for one in site.endpoints]
+    return Several(ids) if ids else reached(site.endpoint)
 
 
 def _elsewhere(name: str, site: Site) -> Executor:

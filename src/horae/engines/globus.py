@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from importlib import import_module
 from typing import Any
 
@@ -33,6 +33,30 @@ def reached(endpoint: str, patience_s: float = PATIENCE_S) -> Executor:
         remedy = f"look at the network, or log in again with {LOGIN}"
         raise RunError(f"Globus Compute endpoint {endpoint} cannot be used ({why}); {remedy}") from None
     return executor
+
+
+class Several(Executor):
+    """One executor for each endpoint id; a task goes where its recipe says, any other to the first."""
+
+    def __init__(self, ids: Sequence[str], opened: Callable[[str], Executor] = reached) -> None:
+        self._of: dict[str, Executor] = {}
+        try:
+            for one in dict.fromkeys(ids):
+                self._of[one] = opened(one)
+        except BaseException:
+            self.shutdown(wait=False)
+            raise
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have it done at its endpoint."""
+        recipe = getattr(args[0], "recipe", None) if args else None
+        where = getattr(recipe, "where", "") or next(iter(self._of))
+        return self._of[where].submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End them all."""
+        for executor in self._of.values():
+            executor.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
 def check_size(task: Any) -> None:

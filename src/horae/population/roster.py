@@ -246,6 +246,10 @@ def part(people: Population, first: int, total: int, classes: int) -> Part:
 class Sites:
     """Stands in an experiment file for data that its sites bring along (`[[site.endpoints]]`, or Flower's nodes)."""
 
+    def missing(self, data_root: Any) -> str:
+        """It is nowhere here."""
+        return "held by the sites of an experiment (site.endpoints), or by Flower's nodes"
+
     def build(self, seed: int, data_root: Any) -> Population:
         """Refused: it is the sites' to build."""
         should = 'go with sites that have data: [[site.endpoints]], or executor = "flower"'

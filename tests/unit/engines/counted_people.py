@@ -1,7 +1,6 @@
 """Clients of skewed labels for censuses among sites: the whole population, and a site's part of it."""
 
 import json
-import os
 
 import numpy as np
 
@@ -34,19 +33,16 @@ def cut(people, first, last):
 
 
 def some(argument):
-    """`{"clients": [first, last]}`; with "dies": a file that, once it is there, ends every process that asks."""
-    asked = json.loads(argument)
-    if "dies" in asked and os.path.exists(asked["dies"]):
-        os._exit(9)
-    return cut(everybody(), *asked["clients"])
+    """`{"clients": [first, last]}`."""
+    return cut(everybody(), *json.loads(argument)["clients"])
 
 
-def endpoints(parts=((0, 6), (7, 15), (16, 23)), **more):
+def endpoints(parts=((0, 6), (7, 15), (16, 23))):
     return [
         {
             "name": f"clients {first} to {last}",
             "population": "counted_people:some",
-            "argument": json.dumps({"clients": [first, last], **more.get(str(first), {})}),
+            "argument": json.dumps({"clients": [first, last]}),
         }
         for first, last in parts
     ]

@@ -32,6 +32,16 @@ class Task:
     clients: np.ndarray
 
     @property
+    def of_words(self) -> bool:
+        """Whether samples are bags of words, and the network naive_words'."""
+        return "features" in self.spec
+
+    @property
+    def of_resnet(self) -> bool:
+        """Whether the network is naive_resnet's."""
+        return "stem" in self.spec
+
+    @property
     def steps(self) -> int:
         """Local steps of each client."""
         return self.index.shape[1]

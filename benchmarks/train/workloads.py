@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.train import naive_resnet
 from benchmarks.train.naive import network
 from benchmarks.train.task import Task
 from horae.training import Training, batches
+from horae.training.flops import flops_by_tensor
 
 SAMPLES, BATCH, STEPS, LR, SEED = 100, 20, 5, 0.05, 0
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A network and its clients; each holds 100 samples and takes 5 steps of 20.
+    """A network and its clients; each holds 100 samples and takes 5 steps of `batch`.
 
     population: clients there are; `clients` of them train in a round. left_out: engines that only run when named, with
     the reason.
@@ -35,6 +37,7 @@ class Workload:
     groups: int = 0
     population: int = 0
     left_out: tuple[tuple[str, str], ...] = ()
+    batch: int = BATCH
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -57,7 +60,7 @@ class Workload:
     def flops(self) -> int:
         """Useful FLOPs of a round: forward, and backward to weights and to inputs but the first layer's."""
         macs = self.macs
-        return 2 * (3 * sum(macs) - macs[0]) * self.client_steps * BATCH
+        return 2 * (3 * sum(macs) - macs[0]) * self.client_steps * self.batch
 
     @property
     def forward_share(self) -> float:
@@ -80,14 +83,18 @@ class Workload:
         rng = np.random.default_rng(SEED)
         n = self.clients * SAMPLES
         y = rng.integers(self.classes, size=n)
-        prototypes = rng.normal(size=(self.classes, *self.shape)).astype(np.float32)
-        x = 0.3 * (prototypes[y] + rng.normal(size=(n, *self.shape)).astype(np.float32))
+        x = self._samples(rng, y)
         clients = np.sort(rng.choice(self.population or self.clients, self.clients, replace=False))
         rows = np.arange(n).reshape(self.clients, SAMPLES)
         sizes = np.full(self.clients, SAMPLES)
-        index = batches(Training(lr=LR, steps=STEPS, batch=BATCH), sizes, clients, SEED, 0).index
+        index = batches(Training(lr=LR, steps=STEPS, batch=self.batch), sizes, clients, SEED, 0).index
         params = self._first_params()
         return Task(self.spec, LR, SEED, self.population or self.clients, x, y, rows, index, params, clients)
+
+    def _samples(self, rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
+        prototypes = rng.normal(size=(self.classes, *self.shape)).astype(np.float32)
+        x: np.ndarray = 0.3 * (prototypes[y] + rng.normal(size=(len(y), *self.shape)).astype(np.float32))
+        return x
 
     def _first_params(self) -> np.ndarray:
         with torch.random.fork_rng(devices=[]):
@@ -95,16 +102,87 @@ class Workload:
             return torch.nn.utils.parameters_to_vector(network(self.spec).parameters()).detach().numpy()
 
 
+@dataclass(frozen=True)
+class Words(Workload):
+    """Logistic regression on bags of `shape[0]` words of `features`: naive_words' network. Half of a sample's words are
+    its class' own, half are anybody's: all even, so that a client meets as many words as it can.
+    """
+
+    features: int = 10_000
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The network, as naive_words.network reads it."""
+        return {"features": self.features, "classes": self.classes}
+
+    @property
+    def macs(self) -> list[int]:
+        """Multiply-adds of one sample's forward pass: a row of the table for each of its words."""
+        return [self.shape[0] * self.classes]
+
+    @property
+    def n_params(self) -> int:
+        """Parameters of the network."""
+        return (self.features + 1) * self.classes
+
+    def _samples(self, rng: np.random.Generator, y: np.ndarray) -> np.ndarray:
+        own, n = self.features // self.classes, (len(y), self.shape[0] // 2)
+        mine = y[:, None] * own + rng.integers(own, size=n)
+        x = np.concatenate([mine, rng.integers(self.features, size=(len(y), self.shape[0] - n[1]))], axis=1)
+        return np.maximum(x, 1)  # 0 is padding
+
+    def _first_params(self) -> np.ndarray:
+        return np.zeros(self.n_params, np.float32)
+
+
+@dataclass(frozen=True)
+class Residual(Workload):
+    """ResNet-18 with GroupNorm: naive_resnet's network. stem: see horae's `Resnet18`."""
+
+    stem: str = "imagenet"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The network, as naive_resnet.network reads it."""
+        return {"shape": list(self.shape), "classes": self.classes, "stem": self.stem}
+
+    @property
+    def macs(self) -> list[int]:
+        """Multiply-adds of one sample's forward pass, layer by layer, those with padding among them."""
+        flops = flops_by_tensor(naive_resnet.network(self.spec), torch.zeros(1, *self.shape))
+        return [count // 2 for count in flops.values()]
+
+    @property
+    def n_params(self) -> int:
+        """Parameters of the network."""
+        return self._first_params().size
+
+    def _first_params(self) -> np.ndarray:
+        return torch.nn.utils.parameters_to_vector(naive_resnet.network(self.spec).parameters()).detach().numpy()
+
+
 _CNN = {"shape": (1, 28, 28), "classes": 62, "clients": 100}
+_OTHERS = ("flower", "pfl-1", "pfl-2", "fedjax")
 _ONE = (
     ("torch-2", "horae trains convolutions by torch anyway"),
     ("pfl-1", "for time, two threads are the better on a quiet machine: name it"),
 )
+_LEAF = {**_CNN, "channels": (32, 64), "kernel": 5, "left_out": _ONE}
+_RESNET = {**_CNN, "left_out": tuple((name, "its engine here knows no ResNet") for name in _OTHERS)}
+_PEERS = tuple((name, "its engine here knows no bags of words") for name in _OTHERS)
 WORKLOADS = {
     "logistic": Workload("784-62, 200 clients", (784,), 62, 200),
     "mlp": Workload("784-100-62, 200 of 3,400 clients", (784,), 62, 200, (100,), population=3400),
+    "words": Words("64 of 10,000 words, 5 classes, 200 clients", (64,), 5, 200, left_out=_PEERS),
     "digits": Workload("64-64-10, 200 clients", (64,), 10, 200, (64,)),
     "cnn": Workload("two 3x3 convolutions, GroupNorm, 100 clients", **_CNN, channels=(16, 36), groups=4, left_out=_ONE),
     "cnn-plain": Workload("two 5x5 convolutions, 100 clients", **_CNN, channels=(16, 32), kernel=5, left_out=_ONE),
+    "cnn-six": Workload(
+        "two 5x5 convolutions, batch 6, 100 clients", **_CNN, channels=(16, 32), kernel=5, left_out=_ONE, batch=6
+    ),
+    "cnn-wide": Workload("two 5x5 convolutions, 368 hidden, 50 clients", **{**_LEAF, "clients": 50}, hidden=(368,)),
+    "leaf": Workload("LEAF's FEMNIST network, 20 clients", **{**_LEAF, "clients": 20}, hidden=(2048,)),
+    "resnet": Residual("ResNet-18, ImageNet stem, 6 clients", **{**_RESNET, "clients": 6}),
+    "resnet-cifar": Residual("ResNet-18, CIFAR stem, 2 clients", **{**_RESNET, "clients": 2}, stem="cifar"),
 }
-USUAL = ("logistic", "mlp", "digits", "cnn")
+USUAL = ("logistic", "mlp", "digits", "words", "cnn")

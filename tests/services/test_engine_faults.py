@@ -44,8 +44,8 @@ def executor(request, tmp_path):
     """An executor whose workers have the population already: a first run has been made on it."""
     if request.param == "lent:htex":
         pytest.importorskip("parsl")
-    first = Running(tmp_path / "first", request.param, {"name": "shm"}, rounds=2, timeout_s=120.0)
-    assert first.ended(120) is None
+    first = Running(tmp_path / "first", request.param, {"name": "shm"}, rounds=2, timeout_s=300.0)
+    assert first.ended(300) is None
     return request.param
 
 
@@ -186,7 +186,7 @@ def test_worker_killed(name, tmp_path):
     place = tmp_path / "store"
     plane = {"name": "proxystore", "connector": "file", "directory": str(place), "timeout_s": 3.0}
     victim = somebody(name) if name != "process" else None
-    run = Running(tmp_path / "run", name, plane, rounds=8, timeout_s=120.0)
+    run = Running(tmp_path / "run", name, plane, rounds=8, timeout_s=300.0)
     run.under_way()
     os.kill(victim or somebody(name), signal.SIGKILL)
     assert run.ended(120) is None
@@ -195,5 +195,5 @@ def test_worker_killed(name, tmp_path):
         assert_named(run, "worker lost", "WorkerLost")
         assert len(failures) <= 2
     assert list(place.iterdir()) == []
-    assert_usable(tmp_path, name, plane, timeout_s=120.0)
+    assert_usable(tmp_path, name, plane, timeout_s=300.0)
     assert list(place.iterdir()) == []

@@ -8,18 +8,21 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.train.naive import network
+from benchmarks.train import naive, naive_resnet
 from benchmarks.train.task import Task
 from benchmarks.train.wire import Wire
 from horae import __version__
 from horae.training import Trainer, Training, Work
-from horae.types import Updates
+from horae.training.models.sparse import SparseLogistic
 
 
 def trainer_of(task: Task, workers: int = 1) -> Trainer:
     """A trainer that does what the task says, everything else left as it is by default."""
     training = Training(lr=task.lr, steps=task.steps, batch=task.batch)
-    module = network(task.spec)
+    if task.of_words:  # the same model as naive_words', in the same order
+        module = SparseLogistic(task.spec["features"]).build(task.x.shape[1:], task.spec["classes"])
+    else:
+        module = (naive_resnet if task.of_resnet else naive).network(task.spec)
     torch.nn.utils.vector_to_parameters(torch.from_numpy(task.params), module.parameters())
     return Trainer(module, training, task.x, task.y, task.seed, workers)
 
@@ -38,7 +41,7 @@ class Horae:
         """One round: plan, training, weighted mean, and the step along it."""
         work = Work(self.model, self.buffers, self.task.clients, self.rows, 0)
         trained = self.trainer.train(work)
-        self.model = self.model + Updates(trained.updates).combine(self.weights)
+        self.model = self.model + trained.told.combine(self.weights)
 
     def params(self) -> np.ndarray:
         """The model as a vector."""

@@ -1,21 +1,31 @@
-"""The frozen loop of naive.py: `python -m benchmarks.train.engines.naive TASK THREADS`."""
+"""The frozen loop of naive.py or naive_words.py, or with naive_resnet.py's network.
+
+python -m benchmarks.train.engines.naive TASK THREADS
+"""
 
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from benchmarks.train.naive import State, network, one_round
+from benchmarks.train import naive, naive_resnet, naive_words
+from benchmarks.train.naive import State
 from benchmarks.train.task import Task
 from benchmarks.train.wire import Wire
 
 
+def of(task: Task) -> ModuleType:
+    """The file that has the task's network and its round."""
+    return naive_words if task.of_words else naive_resnet if task.of_resnet else naive
+
+
 def state_of(task: Task) -> State:
     """The first model as a state dictionary of numpy arrays."""
-    module = network(task.spec)
+    module = of(task).network(task.spec)
     torch.nn.utils.vector_to_parameters(torch.from_numpy(task.params), module.parameters())
     return {name: tensor.detach().numpy().copy() for name, tensor in module.state_dict().items()}
 
@@ -30,6 +40,7 @@ class Naive:
 
     def round(self) -> None:
         """One round."""
+        one_round = of(self.task).one_round
         self.state = one_round(self.task.spec, self.state, self.data, self.rows, self.batches, self.task.lr)
 
     def params(self) -> np.ndarray:

@@ -113,11 +113,13 @@ class Halor:
         if after.open:
             after = after.plus(self._counted(after, path, tree, ask))
         news: tuple[News, ...] = ()
+        if after.refused > (before.refused if after.number == before.number else 0):
+            news = (told(path, "refused", before, after),)
         if after.due(self.window_clients, self.window_rounds):
             after = after.shut(self.ema)
-            news = (told(path, "closed", before, after),)
+            news = (*news, told(path, "closed", before, after))
         elif after.target is not None and after.seen - after.since == STALE * self.every:
-            news = (told(path, "stale", before, after),)
+            news = (*news, told(path, "stale", before, after))
         return {**state, path: after}, news
 
     def _counted(self, window: Window, path: Path, tree: CohortTree, ask: Ask) -> Count:

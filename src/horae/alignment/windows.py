@@ -75,7 +75,7 @@ class Window:
         return replace(self, closed=self.seen, target=target / target.sum(), since=self.seen)
 
 
-def told(path: Path, kind: Literal["closed", "stale"], before: Window, after: Window) -> News:
+def told(path: Path, kind: Literal["closed", "stale", "refused"], before: Window, after: Window) -> News:
     """What the log hears of a window: never whom it counted."""
     moved = None if before.target is None or after.target is None else distance(before.target, after.target)
     return {

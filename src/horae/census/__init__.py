@@ -9,6 +9,9 @@
     messages   everything as bytes                                run        all of it in one process
     noise      client-level noise in shares                       result     what came out
 
+where members sleep between messages (imported by name, not from here):
+    kept       woken for a message and put away after it      vault      where a site keeps its members
+
 and between processes, where nothing is added but transport (imported by name, not from here):
     processes  the operator's process, and starting the others    crew       the members' processes
     hub        its end of the connections                         frames     messages on a stream, and a token's proof

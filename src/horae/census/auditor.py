@@ -41,10 +41,12 @@ class Auditor:
     """Whom a release would isolate, given the log and what this member helped to open besides.
 
     A member that opened its shares cannot know whether the totals came out, so what it opened counts as released.
+    known: the rows that say more than those before them.
     """
 
     def __init__(self, rows: Iterable[Iterable[int]] = ()) -> None:
         self.log = Log()
+        self.known: list[Row] = []
         self._space = RowSpace()
         self.follow(map(frozenset, rows))
 
@@ -56,7 +58,9 @@ class Auditor:
 
     def opened(self, row: Row) -> None:
         """Take note of a row whose totals may be known."""
-        self._space = extended(self._space, row)
+        before, self._space = self._space, extended(self._space, row)
+        if self._space != before:
+            self.known.append(row)
 
     def isolated(self, row: Row) -> frozenset[int]:
         """The clients whose histograms would be known if this row's totals were: empty if it may be released.

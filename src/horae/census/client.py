@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,6 +38,7 @@ HEARD = {
     "signed": (Kind.WITNESSES,),
     "opened": (),
 }
+_OWN = ("_sum", "_survivors", "_digest")  # of an attempt, beside its session
 
 
 class Member:
@@ -84,6 +86,22 @@ class Member:
         require(whole, "census.counts", "be whole numbers from 0", given.dtype.name, "round feature sums first")
         held = np.minimum(given.astype(np.uint64), np.uint64(self.terms.clip))
         self._counts = scaled(held, self.terms.most) if self.terms.noise else held
+
+    def freeze(self) -> dict[str, Any]:
+        """Where it stands, as plain values: with an attempt's secrets while there is one, never with its counts."""
+        kept: dict[str, Any] = {"latest": self._latest, "stage": self.stage}
+        if self.stage not in ("idle", "opened"):
+            own = {name: self.__dict__[name] for name in _OWN if name in self.__dict__}
+            kept |= {"session": self._session.freeze(), **own}
+        return kept
+
+    def thaw(self, kept: Mapping[str, Any]) -> None:
+        """Go on from there. Raises Refused where the directory has other identities now."""
+        self._latest, self.stage = kept["latest"], kept["stage"]
+        if "session" in kept:
+            known = self.client, self._identity, self._context, self.terms, self._directory, self._source
+            self._session = Session.thawed(kept["session"], *known)
+            self.__dict__.update({name: kept[name] for name in _OWN if name in kept})
 
     def receive(self, data: bytes) -> list[bytes]:
         """What to send to the operator in reply; never raises on what came over the wire."""

@@ -72,6 +72,10 @@ class Identity:
     def sign(self, text: bytes) -> bytes:
         return self._key.sign(text)
 
+    def secret(self) -> bytes:
+        """The private half, to be kept where its owner is."""
+        return self._key.private_bytes_raw()
+
     def __repr__(self) -> str:
         return f"Identity({self.public[:4].hex()}...)"
 

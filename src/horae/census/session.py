@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,26 @@ class Session:
         self._known: set[int] = {client}
         self._held: dict[int, tuple[bytes, bytes]] = {}
         self.table: Table
+
+    def freeze(self) -> dict[str, Any]:
+        """All that it knows, secrets included: for its own member's disk alone."""
+        roster = self.table.seat.body if hasattr(self, "table") else b""
+        secrets = self._mask.secret(), self._channel.secret(), self._self
+        return {"place": (self.epoch, self.attempt), "secrets": secrets, "roster": roster, "held": self._held}
+
+    @classmethod
+    def thawed(
+        cls, kept: Mapping[str, Any], client: int, identity: Identity, context: bytes, terms: Terms,
+        directory: Mapping[int, bytes], source: Source,
+    ) -> Session:  # fmt: skip
+        """As it was frozen. Raises Refused where the directory has other identities now."""
+        secrets, (epoch, attempt) = iter(kept["secrets"]), kept["place"]
+        session = cls(client, identity, context, epoch, attempt, lambda _: next(secrets))
+        session._source = source
+        if kept["roster"]:
+            session.sit(Roster(kept["roster"]), terms, directory)
+        session._held = dict(kept["held"])
+        return session
 
     def sit(self, roster: Roster, terms: Terms, directory: Mapping[int, bytes]) -> None:
         """Take a place at the table. Raises Refused for a roster that is too small, or holds keys nobody signed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from horae.census import Auditor, Groups, Kind, Log, Terms, World
-from horae.census.result import Result
+from horae.census.result import ABORTED, Result
 from horae.engines.matching import Matching
 from horae.engines.relaying import Relay, apart
 from horae.engines.world import World as Clients
@@ -23,11 +23,15 @@ Row = frozenset[int]
 
 @dataclass(frozen=True)
 class Total:
-    """One epoch: label counts of the survivors `(classes,)`, None where they refused; bytes of all, up and down."""
+    """One epoch: label counts of the survivors `(classes,)`, None where they refused; bytes of all, up and down.
+
+    again: nothing came of it, since sites did not answer, and it may be tried again.
+    """
 
     counts: Ints | None
     survivors: int
     nbytes: tuple[int, int]
+    again: bool = False
 
 
 class Counting:
@@ -63,8 +67,9 @@ class Counting:
         rows = self._rows(work, self._there(work, done, at_s))
         for (number, row), total in zip(rows, self._totals(work, [row for _, row in rows], at_s), strict=True):
             charges.append(self._bill(row, total.nbytes))
-            done |= row
-            lost += len(row) - total.survivors
+            if not total.again:
+                done |= row
+                lost += len(row) - total.survivors
             if total.counts is None:
                 refused += 1
                 continue
@@ -139,7 +144,7 @@ class Counting:
             results = self._relay.count(wave, self._terms(work), self._released[1] + 1, self._log)
             self._released = list(self._log.rows), self._released[1] + len(wave)
             self._tried |= set(wave)
-            found |= dict(zip(wave, map(_total, results), strict=True))
+            found |= {row: replace(_total(r), again=r.status == ABORTED) for row, r in zip(wave, results, strict=True)}
         return [found[row] for row in rows]
 
     def close(self) -> None:

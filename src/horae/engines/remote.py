@@ -38,7 +38,7 @@ def accumulate(total: Floats, weight: float, row: Floats) -> None:
 class RemoteUpdates(Updates):
     """The same questions as `Updates`, answered from what the endpoints said where that is enough, and else by reading.
 
-    mask `(params,)`: coordinates outside of it count as zero; then nothing that was said holds.
+    plane: where they lie. mask `(params,)`: coordinates outside of it count as zero; then nothing that was said holds.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class RemoteUpdates(Updates):
         mask: Bools | None = None,
         adder: Adder | None = None,
     ) -> None:
-        self.arrivals, self._plane, self.params = arrivals, plane, params
-        self._channels, self._mask, self._adder = channels, mask, adder
+        self.arrivals, self.plane, self.params = arrivals, plane, params
+        self.channels, self.mask, self._adder = channels, mask, adder
 
     def __len__(self) -> int:
         return len(self.arrivals)
@@ -63,7 +63,7 @@ class RemoteUpdates(Updates):
 
     def combine(self, weights: Doubles) -> Floats:
         """Σ_i weights_i update_i, `(params,)`: by whoever else adds them up, or here."""
-        if self._adder is not None and self._mask is None:
+        if self._adder is not None and self.mask is None:
             return self._adder(self, weights)
         return self.flat(weights)
 
@@ -76,28 +76,28 @@ class RemoteUpdates(Updates):
 
     def through(self, adder: Adder) -> RemoteUpdates:
         """The same, added up by somebody else where nothing is masked."""
-        return RemoteUpdates(self.arrivals, self._plane, self.params, self._channels, self._mask, adder)
+        return RemoteUpdates(self.arrivals, self.plane, self.params, self.channels, self.mask, adder)
 
     def norms(self) -> Doubles:
         """The L2 norm of each update, as the endpoints said, `(clients,)`."""
-        if self._mask is None:
+        if self.mask is None:
             return np.array([a.norm for a in self.arrivals], np.float64)
         return np.array([Updates(row[None]).norms()[0] for row in self._read()], np.float64)
 
     def only(self, rows: Bools) -> RemoteUpdates:
         """The updates of some participants."""
         picked = tuple(self.arrivals[i] for i in np.arange(len(self))[rows])
-        return RemoteUpdates(picked, self._plane, self.params, self._channels, self._mask, self._adder)
+        return RemoteUpdates(picked, self.plane, self.params, self.channels, self.mask, self._adder)
 
     def masked(self, mask: Bools) -> RemoteUpdates:
         """The same with zeros outside of `mask (params,)`."""
-        return RemoteUpdates(self.arrivals, self._plane, self.params, self._channels, mask)
+        return RemoteUpdates(self.arrivals, self.plane, self.params, self.channels, mask)
 
     def sketch(self, dims: int) -> Floats:
         """As `Updates.sketch`: what the endpoints sent if these were the dimensions they were asked for."""
         width = min(dims, self.params)
         said = [a.sketch for a in self.arrivals]
-        if self._mask is None and said and all(s is not None and s.size == width for s in said):
+        if self.mask is None and said and all(s is not None and s.size == width for s in said):
             return np.stack([s for s in said if s is not None])
         return self._each(lambda row: Updates(row[None]).sketch(dims)[0], (width,))
 
@@ -129,8 +129,8 @@ class RemoteUpdates(Updates):
         """The updates in the order of the participants. Errors: RunError where one is gone."""
         for arrival in self.arrivals[:most]:
             try:
-                row = opened(self._channels, self._plane.get(arrival.ref), arrival.submodel)
+                row = opened(self.channels, self.plane.get(arrival.ref), arrival.submodel)
             except Exception as error:
                 why = one_line(error if isinstance(error, HoraeError) else f"{type(error).__name__}: {error}", 160)
                 raise RunError(f"the update of client {arrival.client} is gone from the data plane: {why}") from None
-            yield row if self._mask is None else np.where(self._mask, row, np.float32(0))
+            yield row if self.mask is None else np.where(self.mask, row, np.float32(0))

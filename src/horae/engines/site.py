@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from horae.errors import require
 
+AGGREGATION = ("here", "process", "ray")
 KNOWN = ("inline", "thread", "process", "parsl", "ray", "globus", "globus-emulated", "flower")
 
 
@@ -40,7 +41,9 @@ class Site:
     with none, workers make the experiment's own. nodes: how many of Flower's are waited for before the first round (0:
     as many as `participants`). in_step: cohorts' rounds end together and are learned from in the order in which they
     began, as in the simulation with equal devices; a cohort then waits for the slowest. reference_above: bytes of a
-    model up to which it travels in the message, whatever the data plane.
+    model up to which it travels in the message, whatever the data plane. aggregation: "here" is the loop's own process,
+    in which an error of a rule or an algorithm ends the run; "process" and "ray" are a process or a Ray actor for each
+    cohort, which may crash alone, in the simulation too: its round is lost, and it begins again from its last state.
     """
 
     executor: str = ""
@@ -53,6 +56,7 @@ class Site:
     nodes: int = 0
     in_step: bool = False
     reference_above: int = 0
+    aggregation: str = "here"
 
     def __post_init__(self) -> None:
         require(1 <= self.workers <= 1024, "site.workers", "be in [1, 1024]", self.workers)
@@ -60,6 +64,10 @@ class Site:
         require(0 <= self.nodes <= 1_000_000, "site.nodes", "be in [0, 1e6]", self.nodes)
         require(0 <= self.reference_above < 2**40, "site.reference_above", "be in [0, 2^40)", self.reference_above)
         require(1 <= self.attempts <= 100, "site.attempts", "be in [1, 100]", self.attempts)
+        where, tree = ", ".join(AGGREGATION), "a tree adds up here; leave site.topology away"
+        require(self.aggregation in AGGREGATION, "site.aggregation", f"be one of {where}", self.aggregation)
+        single = self.aggregation == "here" or not self.topology
+        require(single, "site.aggregation", "be here with site.topology", self.aggregation, tree)
         remote, listed = self.executor == "globus", "globus-compute-endpoint list names it"
         named = not remote or bool(self.endpoint or self.endpoints)
         require(named, "site.endpoint", "be a UUID with globus", self.endpoint, listed)

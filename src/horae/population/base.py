@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from horae.errors import DataError, one_line
+from horae.population.counts import written_out
 from horae.population.rows import Drift, Lookup, Ragged, Rows, demand
 from horae.pure.streams import stream
-from horae.types import UNKNOWN, Floats, Ints, TaskName
+from horae.types import UNKNOWN, Ints, TaskName
 
 MOST_CLASSES = 100_000  # every client's mix of labels is counted
 
@@ -173,14 +174,17 @@ class Population:
         seed: int = 0,
         name: str = "arrays",
     ) -> Population:
-        """Your own clients: one `(x, y)` each, x `(n, *shape)`, y `(n,)` integer labels from 0 on.
+        """Your own clients: one `(x, y)` each, x `(n, *shape)`, y `(n,)` integer labels from 0 on. x may be scipy's
+        sparse matrices of word counts `(n, words)`: they become rows of words for `sparse-logistic`, of words + 1
+        features.
 
         Each client's samples are split at random into round(test_fraction n) for testing and the rest, at least one,
         for training. groups: the known truth of who belongs together, if there is one. Raises DataError.
         """
         demand(0 <= test_fraction < 1, "test_fraction", "be in [0, 1)", test_fraction)
         demand(len(clients) > 0, "clients", "number at least 1", 0, "give one (x, y) per client")
-        pairs = [_samples(i, pair) for i, pair in enumerate(clients)]
+        given = written_out(clients)
+        pairs = [_samples(i, pair, np.float32 if given is clients else np.int32) for i, pair in enumerate(given)]
         for i, (x, _) in enumerate(pairs):
             shape = pairs[0][0].shape[1:]
             demand(x.shape[1:] == shape, f"clients[{i}].x", f"have samples of shape {shape} like client 0", x.shape[1:])
@@ -205,12 +209,12 @@ class Population:
         return shared_out(dataset, client_ids, test_fraction, seed, name)
 
 
-def _samples(i: int, pair: tuple[ArrayLike, ArrayLike]) -> tuple[Floats, Ints]:
+def _samples(i: int, pair: tuple[ArrayLike, ArrayLike], kind: type[np.generic]) -> tuple[NDArray[Any], Ints]:
     field = f"clients[{i}]"
     demand(isinstance(pair, tuple | list) and len(pair) == 2, field, "be a pair (x, y)", type(pair).__name__)
     try:
         with np.errstate(over="ignore"):  # what is too large for float32 is refused with the infinite
-            x, y = np.asarray(pair[0], np.float32), np.asarray(pair[1])
+            x, y = np.asarray(pair[0], kind), np.asarray(pair[1])
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"population {field} should be arrays of numbers, got {one_line(error)}") from error
     demand(x.ndim >= 1 and y.ndim == 1, field, "be x (n, ...) and y (n,)", f"{x.shape} and {y.shape}")

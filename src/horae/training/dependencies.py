@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
@@ -160,6 +158,9 @@ def _joined(layer: nn.Module, item: Any) -> list[tuple[int, int]] | None:
 def _units(n: int, edges: list[tuple[int, int]]) -> Ints:
     """The unit of each of n outputs, numbered by their first, where edges join them."""
     pairs = np.array(edges, np.int64).reshape(-1, 2)
+    from scipy.sparse import coo_array  # slow to import, and few need them
+    from scipy.sparse.csgraph import connected_components
+
     _, label = connected_components(
         coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (n, n)), directed=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -48,12 +49,30 @@ def parsl(workers: int) -> Executor:
     from parsl.config import Config
     from parsl.executors import HighThroughputExecutor
 
+    class Workers(ParslPoolExecutor):  # type: ignore[misc]
+        """Parsl's, and the directory that it writes to."""
+
+        def __init__(self) -> None:
+            self._folder = tempfile.mkdtemp(prefix="horae-parsl-")
+            # Parsl begins no more workers than there are cores for, with a core for each unless told otherwise.
+            sizes = {"max_workers_per_node": workers, "cores_per_worker": 1e-3}
+            here = HighThroughputExecutor(label="horae", address="127.0.0.1", **sizes)
+            try:
+                super().__init__(Config([here], run_dir=self._folder, usage_tracking=0, initialize_logging=False))
+            except BaseException:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                raise
+
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            """End its processes; nothing of it is left afterwards."""
+            try:
+                super().shutdown(wait=wait, cancel_futures=cancel_futures)
+            finally:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
     # Parsl looks for its own programs along PATH, which leads to them only in an activated environment.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    here = HighThroughputExecutor(label="horae", address="127.0.0.1", max_workers_per_node=workers)
-    folder = tempfile.mkdtemp(prefix="horae-parsl-")
-    executor: Executor = ParslPoolExecutor(Config([here], run_dir=folder, usage_tracking=0, initialize_logging=False))
-    return executor
+    return Workers()
 
 
 EXECUTORS: dict[str, Callable[[int], Executor]] = {"ray": ray, "parsl": parsl}

@@ -283,6 +283,29 @@ static void step(const rule *how, int64_t size, float *w, const float *start, fl
         w[i] -= how->lr / unbias1 * first[i] / (sqrtf(second[i]) / root2 + how->epsilon);
 }
 
+/* What moves a stretch of weights before the gradient does: w by SGD, or v = momentum v + ... where there is momentum; and what follows the gradient, which was added to
+   it: dropped weights rest, and w goes along v. */
+static void bend(const rule *how, int64_t size, float *restrict w, float *restrict v, const float *restrict start, const float *restrict drift) {
+    float prox = how->prox, decay = how->weight_decay, lr = how->lr, momentum = how->momentum;
+    int bent = prox != 0.0f || decay != 0.0f || drift;
+    if (momentum != 0.0f)
+        for (int64_t i = 0; i < size; i++) v[i] *= momentum;
+    if (!bent) return;
+    float *to = momentum != 0.0f ? v : w, scale = momentum != 0.0f ? 1.0f : -lr;
+    if (drift)
+        for (int64_t i = 0; i < size; i++) to[i] += scale * (prox * (w[i] - start[i]) + drift[i] + decay * w[i]);
+    else
+        for (int64_t i = 0; i < size; i++) to[i] += scale * (prox * (w[i] - start[i]) + decay * w[i]);
+}
+
+static void follow(const rule *how, int64_t size, float *restrict w, float *restrict v, const float *restrict keep) {
+    float *to = how->momentum != 0.0f ? v : w, lr = how->lr;
+    if (keep)
+        for (int64_t i = 0; i < size; i++) to[i] = keep[i] != 0.0f ? to[i] : 0.0f;
+    if (how->momentum != 0.0f)
+        for (int64_t i = 0; i < size; i++) w[i] -= lr * v[i];
+}
+
 /* Which samples: index, weight (steps, batch) and counts (steps) of one client; x (samples, stride), y (samples). */
 typedef struct { const float *x; const int64_t *y; int64_t stride, steps, batch; const float *zeros; } data;
 
@@ -315,7 +338,7 @@ static void descend(const layer *layers, int64_t depth, int64_t size, float *w, 
                       const int64_t *index, const float *weight, const int64_t *counts, int more, const rule *how, const float *drift,
                       const float *keep, const room *in, double *losses) {
     int64_t padded = (from->batch + 3) / 4 * 4, widest = 0, taken = 0;
-    int simple = plain(how, drift, keep);
+    int simple = !how->adam; /* then nothing but w (or v) takes up the gradient */
     float *scratch = in->floats + size, *g = scratch, *first = g + size, *second = first + size, *act[MOST], *slope[2];
     const float **rows = in->rows, **soon = rows + depth * padded;
     scratch += 3 * size;
@@ -325,7 +348,7 @@ static void descend(const layer *layers, int64_t depth, int64_t size, float *w, 
         if (layers[d].out_pad > widest) widest = layers[d].out_pad;
     }
     slope[0] = scratch, slope[1] = scratch + padded * widest;
-    if (!simple) memset(first, 0, 2 * size * sizeof(float));
+    if (how->adam || how->momentum != 0.0f) memset(first, 0, 2 * size * sizeof(float));
     for (int64_t s = 0; s < from->steps; s++) {
         int64_t n = counts[s], full = (n + 3) / 4 * 4, n_soon = s + 1 < from->steps || more ? from->batch : 0;
         losses[s] = 0.0;
@@ -344,9 +367,12 @@ static void descend(const layer *layers, int64_t depth, int64_t size, float *w, 
         for (int64_t d = depth - 1; d >= 0; d--) {
             float *back = slope[d & 1];
             if (d) backward(layers + d, w, error, rows + d * padded, full, (int)layers[d - 1].relu, layers[d - 1].out_pad, back);
-            if (simple)
+            int64_t at = layers[d].weight, all = layers[d].bias + layers[d].out_pad - at;
+            if (simple) bend(how, all, w + at, first + at, start + at, drift ? drift + at : drift);
+            if (simple && how->momentum == 0.0f)
                 for (int64_t k = 0; k < n * layers[d].out_pad; k++) error[k] *= -how->lr;
-            outer(layers + d, error, rows + d * padded, n, simple ? w : g);
+            outer(layers + d, error, rows + d * padded, n, !simple ? g : how->momentum != 0.0f ? first : w);
+            if (simple) follow(how, all, w + at, first + at, keep ? keep + at : keep);
             error = back;
         }
         if (!simple) step(how, size, w, start, g, first, second, drift, keep, ++taken);
@@ -381,16 +407,41 @@ static void leave(const layer *l, const float *now, const float *then, float *to
         for (int64_t o = 0; o < l->out; o++) to[l->out * l->in + o] = now[l->bias + o] - then[l->bias + o];
 }
 
-/* Every client, from the same padded start. drift: (clients or 1, size) with drift_stride size or 0. updates (clients, params): in torch's layout; losses (clients, steps). */
+/* A flat vector of torch's layout into rows per input; what is padding stays as it was. */
+static void enter(const layer *layers, int64_t depth, const float *from, float *to) {
+    for (const layer *l = layers; l < layers + depth; l++) {
+        float *w = to + l->weight;
+        int64_t width = l->out_pad, in = l->in, o = 0;
+        for (; o + 4 <= l->out; o += 4) {
+            int64_t i = 0;
+            for (; i + 4 <= in; i += 4) {
+                four t[4];
+                for (int k = 0; k < 4; k++) t[k] = *(const four *)(from + (o + k) * in + i);
+                turn(t);
+                for (int k = 0; k < 4; k++) *(four *)(w + (i + k) * width + o) = t[k];
+            }
+            for (; i < in; i++)
+                for (int k = 0; k < 4; k++) w[i * width + o + k] = from[(o + k) * in + i];
+        }
+        for (; o < l->out; o++)
+            for (int64_t i = 0; i < in; i++) w[i * width + o] = from[o * in + i];
+        from += l->out * in;
+        if (l->has_bias) memcpy(to + l->bias, from, l->out * sizeof(float)), from += l->out;
+    }
+}
+
+/* Every client, from the same padded start. drift: in torch's layout, of each client (drift_stride params) or of all (0). updates (clients, params): in torch's layout;
+   losses (clients, steps). */
 void train(const layer *layers, int64_t depth, int64_t size, const float *start, const data *from, const rule *how,
            const float *drift, int64_t drift_stride, const float *keep, const int64_t *index, const float *weight,
            const int64_t *counts, int64_t clients, const room *in, float *updates, int64_t params, double *losses) {
     int64_t cells = from->steps * from->batch;
-    float *w = in->floats;
+    float *w = in->floats, *bent = w + scratch_size(layers, depth, size, from->batch); /* the last of the room, zeros */
     for (int64_t c = 0; c < clients; c++) {
         memcpy(w, start, size * sizeof(float));
+        if (drift && (!c || drift_stride)) enter(layers, depth, drift + c * drift_stride, bent);
         descend(layers, depth, size, w, start, from, index + c * cells, weight + c * cells, counts + c * from->steps,
-                c + 1 < clients, how, drift ? drift + c * drift_stride : drift, keep, in, losses + c * from->steps);
+                c + 1 < clients, how, drift ? bent : drift, keep, in, losses + c * from->steps);
         float *to = updates + c * params;
         for (int64_t d = 0; d < depth; d++) {
             leave(layers + d, w, start, to);
@@ -419,5 +470,207 @@ void test(const layer *layers, int64_t depth, const float *w, const data *from, 
             float own = row[label] - top;
             losses[at + r] = logf(exponentials(last, row, top)) - own;
         }
+    }
+}
+
+/* Bags of words: logits = bias + the rows of a table that a sample names, added up. A client meets few rows of many. Those are numbered anew, in the order in which
+   they are met, and lie side by side, behind the bias, which is row 0; whatever rests where no gradient is (all rules but weight decay and drift) needs no other. */
+
+typedef float eight __attribute__((vector_size(32), aligned(4)));
+typedef float sixteen __attribute__((vector_size(64), aligned(4)));
+
+/* start, drift, keep: the bias, then features x classes, as torch has them, and 16 floats that mean nothing; drift, keep may be null. words, offsets, y: each sample's. width: of a row here: 4, 8 or a
+   multiple of 16. place (features): where a row lies here, 0 for nowhere; zeros before and after. names (rows + 1): which row of the table each is. own: room for the
+   words of a step. table: room for 7 (rows + 1) rows, for one where the rule is plain; z: for a batch of `classes` in whole vectors; rows: the most that a client meets. */
+typedef struct {
+    int64_t classes, width, features, steps, batch;
+    const int32_t *words;
+    const int64_t *offsets, *y;
+    int32_t *place, *names, *own;
+    float *table, *z, *shares;
+    int64_t *labels, rows;
+} bags;
+
+/* Rows of `width` floats (4 and 8 are known when this is compiled): how to walk along them. */
+#define ALONG(width, ...)                                                              \
+    if (width == 4) { typedef four some; const int64_t o = 0; __VA_ARGS__ }            \
+    else if (width == 8) { typedef eight some; const int64_t o = 0; __VA_ARGS__ }      \
+    else for (int64_t o = 0; o < width; o += 16) { typedef sixteen some; __VA_ARGS__ }
+#define AT(place) (*(some *)((place) + o))
+#define OF(place) (*(const some *)((place) + o))
+
+/* z = the bias and the n rows `own`, added up. */
+INLINE void add_up(int64_t width, const float *table, const int32_t *own, int64_t n, float *z) {
+    ALONG(width, {
+        some even = OF(table);
+        some odd = {0};
+        int64_t k = 0;
+        for (; k + 2 <= n; k += 2) {
+            even += OF(table + own[k] * width);
+            odd += OF(table + own[k + 1] * width);
+        }
+        if (k < n) even += OF(table + own[k] * width);
+        AT(z) = even + odd;
+    })
+}
+
+/* The bias and the n rows `own` += z. */
+INLINE void hand_out(int64_t width, float *table, const int32_t *own, int64_t n, const float *z) {
+    ALONG(width, {
+        some slope = OF(z);
+        AT(table) += slope;
+        for (int64_t k = 0; k < n; k++) AT(table + own[k] * width) += slope;
+    })
+}
+
+/* Everything about row `here` when it is met; here 0 is the bias. What stands behind a row's classes means nothing. */
+INLINE void meet(int64_t width, int simple, const bags *b, int64_t here, int64_t row, const float *start, const float *drift, const float *keep) {
+    int64_t size = (b->rows + 1) * width, from = here ? (1 + row) * b->classes : 0;
+    float *to = b->table + here * width;
+    ALONG(width, {
+        AT(to) = OF(start + from);
+        if (!simple) {
+            some none = {0};
+            AT(to + size) = OF(start + from);
+            if (drift) AT(to + 2 * size) = OF(drift + from);
+            if (keep) AT(to + 3 * size) = OF(keep + from);
+            AT(to + 4 * size) = AT(to + 5 * size) = AT(to + 6 * size) = none;
+        }
+    })
+}
+
+/* One client's steps; the number of rows met. */
+INLINE int64_t learn(int64_t width, int simple, const bags *b, const float *start, const rule *how, const float *drift, const float *keep, int every,
+                     const int64_t *index, const float *weight, const int64_t *counts, double *losses) {
+    int64_t size = (b->rows + 1) * width, pad = (b->classes + LANES - 1) / LANES * LANES, met = 0, taken = 0;
+    float *w = b->table, *then = w + size, *bent = then + size, *lives = bent + size, *g = lives + size, *first = g + size, *second = first + size;
+    int32_t *restrict place = b->place, *restrict names = b->names, *restrict own = b->own;
+    const int32_t *restrict words = b->words;
+    layer last = {.out = b->classes, .out_pad = pad};
+    meet(width, simple, b, 0, 0, start, drift, keep);
+    if (every)
+        for (int64_t row = 0; row < b->features; row++) names[++met] = row, place[row] = met, meet(width, simple, b, met, row, start, drift, keep);
+    for (int64_t s = 0; s < b->steps; s++) {
+        int64_t n = counts[s], m = 0;
+        losses[s] = 0.0;
+        if (!n) continue;
+        for (int64_t r = 0; r < n; r++) {
+            int64_t sample = index[s * b->batch + r], from = b->offsets[sample], to = b->offsets[sample + 1];
+            for (int64_t k = from; k < to; k++) {
+                int32_t word = words[k], here = place[word];
+                if (!here) names[here = ++met] = word, place[word] = here, meet(width, simple, b, here, word, start, drift, keep);
+                own[m + k - from] = here;
+            }
+            add_up(width, w, own + m, to - from, b->z + r * pad);
+            m += to - from;
+            b->labels[r] = b->y[sample], b->shares[r] = weight[s * b->batch + r];
+        }
+        losses[s] = cross_entropy(&last, b->z, b->labels, b->shares, n);
+        if (simple)
+            for (int64_t k = 0; k < n * pad; k++) b->z[k] *= -how->lr;
+        else memset(g, 0, (met + 1) * width * sizeof(float));
+        for (int64_t r = 0, at = 0; r < n; r++) {
+            int64_t sample = index[s * b->batch + r], length = b->offsets[sample + 1] - b->offsets[sample];
+            hand_out(width, simple ? w : g, own + at, length, b->z + r * pad);
+            at += length;
+        }
+        if (!simple) step(how, (met + 1) * width, w, then, g, first, second, drift ? bent : 0, keep ? lives : 0, ++taken);
+    }
+    return met;
+}
+
+/* What a client changed, and `place` made zero again. */
+INLINE void hand_over(int64_t width, const bags *b, const float *start, int64_t met, int packed, float *to, int64_t columns) {
+    int64_t classes = b->classes;
+    float *bias = packed ? to + 1 : to, *rows = packed ? bias + classes + b->rows : bias + classes;
+    if (packed) *(int32_t *)to = (int32_t)met, memcpy(bias + classes, b->names + 1, met * sizeof(int32_t));
+    else if (met < b->features) memset(to, 0, columns * sizeof(float));
+    for (int64_t o = 0; o < classes; o++) bias[o] = b->table[o] - start[o];
+    for (int64_t here = 1; here <= met; here++) {
+        int64_t row = b->names[here];
+        const float *now = b->table + here * width, *then = start + (1 + row) * classes;
+        if (packed) { /* what is written behind its classes is written over by the next */
+            float *out = rows + (here - 1) * classes;
+            ALONG(width, AT(out) = OF(now) - OF(then);)
+        } else
+            for (int64_t o = 0; o < classes; o++) rows[row * classes + o] = now[o] - then[o];
+        b->place[row] = 0;
+    }
+}
+
+/* Every client, from the same start. every: all rows count as met. updates (clients, columns): where `packed` is 0, as the model lies; else the number of rows met, the
+   bias, room for `rows` names, for that many rows, and for 16 floats. */
+void train_bags(const bags *b, const float *start, const rule *how, const float *drift, int64_t drift_stride, const float *keep, int64_t every, int64_t packed,
+                const int64_t *index, const float *weight, const int64_t *counts, int64_t clients, float *updates, int64_t columns, double *losses) {
+    int64_t cells = b->steps * b->batch;
+    int simple = plain(how, drift, keep);
+#define CLIENT(width, simple)                                                                                                                                    \
+    {                                                                                                                                                            \
+        int64_t met = learn(width, simple, b, start, how, drift ? drift + c * drift_stride : drift, keep, (int)every, index + c * cells, weight + c * cells,     \
+                            counts + c * b->steps, losses + c * b->steps);                                                                                       \
+        hand_over(width, b, start, met, (int)packed, updates + c * columns, columns);                                                                            \
+    }
+    for (int64_t c = 0; c < clients; c++) {
+        if (b->width == 4 && simple) CLIENT(4, 1)
+        else if (b->width == 8 && simple) CLIENT(8, 1)
+        else if (simple) CLIENT(b->width, 1)
+        else CLIENT(b->width, 0)
+    }
+}
+
+/* Updates of a head and of some rows of a table, each of a client's `apart` from the next's: how many rows count, which, and what they changed by. */
+typedef struct {
+    const float *heads, *values;
+    const int32_t *names;
+    const int64_t *counts;
+    int64_t clients, head, width, heads_apart, values_apart, names_apart;
+} changes;
+
+/* total += the sum of share_i update_i, client after client. */
+void add_changes(const changes *u, const float *shares, float *total) {
+    for (int64_t c = 0; c < u->clients; c++) {
+        const float *head = u->heads + c * u->heads_apart, *rows = u->values + c * u->values_apart;
+        const int32_t *names = u->names + c * u->names_apart;
+        float share = shares[c];
+        for (int64_t o = 0; o < u->head; o++) total[o] += share * head[o];
+        for (int64_t k = 0; k < u->counts[c]; k++) {
+            float *to = total + u->head + (int64_t)names[k] * u->width;
+            for (int64_t o = 0; o < u->width; o++) to[o] += share * rows[k * u->width + o];
+        }
+    }
+}
+
+/* folded (clients, dims) += coordinate i of an update, times flip i, in i mod dims. */
+void fold_changes(const changes *u, const float *flip, int64_t dims, float *folded) {
+    for (int64_t c = 0; c < u->clients; c++, folded += dims) {
+        const float *head = u->heads + c * u->heads_apart, *rows = u->values + c * u->values_apart;
+        const int32_t *names = u->names + c * u->names_apart;
+        for (int64_t o = 0; o < u->head; o++) folded[o % dims] += flip[o] * head[o];
+        for (int64_t k = 0; k < u->counts[c]; k++) {
+            int64_t first = u->head + (int64_t)names[k] * u->width, bucket = first % dims;
+            for (int64_t o = 0; o < u->width; o++) {
+                folded[bucket] += flip[first + o] * rows[k * u->width + o];
+                bucket = bucket + 1 == dims ? 0 : bucket + 1;
+            }
+        }
+    }
+}
+
+/* One model on n samples: whether each is right, and its -log p(label). params: as `start`. */
+void test_bags(const bags *b, const float *params, const int64_t *index, int64_t n, uint8_t *right, float *losses) {
+    int64_t classes = b->classes, pad = (classes + LANES - 1) / LANES * LANES;
+    layer last = {.out = classes, .out_pad = pad};
+    float *z = b->z;
+    for (int64_t at = 0; at < n; at++) {
+        int64_t sample = index[at], label = b->y[sample];
+        for (int64_t o = 0; o < classes; o++) z[o] = params[o];
+        for (int64_t k = b->offsets[sample]; k < b->offsets[sample + 1]; k++) {
+            const float *row = params + (1 + (int64_t)b->words[k]) * classes;
+            for (int64_t o = 0; o < classes; o++) z[o] += row[o];
+        }
+        for (int64_t o = classes; o < pad; o++) z[o] = 0.0f;
+        float top = largest(z, classes), own = z[label] - top;
+        right[at] = guess(z, classes) == label;
+        losses[at] = logf(exponentials(&last, z, top)) - own;
     }
 }

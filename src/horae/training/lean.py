@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from horae.pure.streams import stream
+from horae.training.conv_taps import Taps
 from horae.training.descent import Descent
 from horae.training.layout import Layout
 from horae.training.plan import Batches, Training
@@ -24,7 +26,8 @@ class Lean:
     """The module's parameters and float buffers are views into vectors; the module itself never changes.
 
     Padding never reaches the module, so that BatchNorm sees a client's samples alone. Its counters begin each round as
-    they are in the module; random layers (dropout) draw from a stream of the client's own.
+    they are in the module; random layers (dropout) draw from a stream of the client's own. Taps of convolutions that
+    only ever see padding are left out where `taps` says so.
     """
 
     module: nn.Module
@@ -34,12 +37,19 @@ class Lean:
     samples: Samples
     seed: int
     task: Task
+    taps: bool = True
 
     name = "lean"
     grain = 1  # every client is trained by itself
 
+    @cached_property
+    def _living(self) -> Taps | None:
+        return Taps.of(self.module, self.samples.example) if self.taps else None
+
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""
+        if self._living is not None:
+            return self._train_living(self._living, work, plan, updates)
         q, sums = len(work.clients), np.zeros(plan.counts.shape)
         buffers = np.repeat(work.buffers[None], q, 0)
         self.module.train()
@@ -50,6 +60,21 @@ class Lean:
                 own = torch.from_numpy(buffers[row])
                 updates[row] = self._train_client(work, plan, row, own, sums[row])
         return buffers, sums
+
+    def _train_living(self, taps: Taps, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
+        """The same by the module without dead taps."""
+        small = replace(self, module=taps.module, layout=taps.live, taps=False)
+        own, found = np.empty((1, taps.live.size), np.float32), []
+        cropped = taps.work(work)
+        for row, steps in enumerate((plan.counts > 0).sum(axis=1).tolist()):
+            one = slice(row, row + 1)
+            found.append(small.train(cropped.part(one), plan.part(one), own))
+            rest = taps.rest(self.training, work, row, steps)
+            updates[row] = 0.0 if rest is None else rest
+            taps.spread(torch.from_numpy(own[0]), torch.from_numpy(updates[row]))
+        if not found:
+            return np.repeat(work.buffers[None], 0, 0), np.zeros(plan.counts.shape)
+        return np.concatenate([b for b, _ in found]), np.concatenate([sums for _, sums in found])
 
     def _train_client(self, work: Work, plan: Batches, row: int, buffers: Tensor, losses: Doubles) -> Tensor:
         """The update `(P,)` of one client; its buffers and summed losses `(steps,)` are filled in place."""

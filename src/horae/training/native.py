@@ -45,7 +45,9 @@ class _Layer(ctypes.Structure):
     )  # fmt: skip
 
 
-class _Rule(ctypes.Structure):
+class Rule(ctypes.Structure):
+    """How a client descends: the kernel's `rule`."""
+
     _fields_ = (
         *((name, ctypes.c_float) for name in ["lr", "momentum", "weight_decay", "prox", "beta1", "beta2", "epsilon"]),
         ("adam", ctypes.c_int32),
@@ -134,13 +136,14 @@ class Native:
         layers = _layers(self.padding.layers)
         start, keep, drift = self._bent(work)
         zeros, losses = np.zeros(self.x.shape[1], np.float32), np.zeros((clients, steps))
-        data = _Data(self.x.data_ptr(), self.y.data_ptr(), self.x.shape[1], steps, batch, _at(zeros))
+        data = _Data(self.x.data_ptr(), self.y.data_ptr(), self.x.shape[1], steps, batch, at(zeros))
         room, _held = _room(size + kernel.scratch_size(layers, depth, size, batch), depth, batch)
         columns = [np.ascontiguousarray(column) for column in (plan.index, plan.weight, plan.counts)]
+        each = 0 if drift is None or len(drift) == 1 else drift.shape[1]
         kernel.train(
-            layers, depth, size, _at(start), ctypes.byref(data), ctypes.byref(self._rule(work)), _at(drift),
-            0 if drift is None or len(drift) == 1 else size, _at(keep), *map(_at, columns), clients, ctypes.byref(room),
-            _at(updates), updates.shape[1], _at(losses),
+            layers, depth, size, at(start), ctypes.byref(data), ctypes.byref(rule_of(work, self.training)), at(drift),
+            each, at(keep), *map(at, columns), clients, ctypes.byref(room), at(updates),
+            updates.shape[1], at(losses),
         )  # fmt: skip
         return np.repeat(work.buffers[None], clients, 0), losses
 
@@ -154,28 +157,30 @@ class Native:
         kernel.test(
             layers,
             depth,
-            _at(w),
+            at(w),
             ctypes.byref(data),
-            _at(index),
+            at(index),
             len(index),
             ctypes.byref(room),
-            _at(right),
-            _at(losses),
+            at(right),
+            at(losses),
         )
         return right, losses
 
     def _bent(self, work: Work) -> tuple[Floats, Floats | None, Floats | None]:
-        """Start, living weights and drift in the kernel's layout."""
+        """Start and living weights in the kernel's layout, and drift `(1 or clients, P)` in its own."""
         into, drift = self.padding.into, work.correction.drift
         keep = None if work.keep is None else into(work.keep.astype(np.float32))
-        padded = None if drift is None else np.stack([into(row) for row in np.atleast_2d(drift)])
-        return into(work.start().numpy()), keep, padded
+        bent = None if drift is None else np.ascontiguousarray(np.atleast_2d(drift), np.float32)
+        return into(work.start().numpy()), keep, bent
 
-    def _rule(self, work: Work) -> _Rule:
-        t = work.table or self.training
-        lr = t.lr_at(work.round) * work.lr_scale
-        adam = t.optimizer == "adam"
-        return _Rule(lr, t.momentum, t.weight_decay, work.correction.prox, BETA1, BETA2, EPSILON, adam)
+
+def rule_of(work: Work, training: Training) -> Rule:
+    """How the clients of this work descend; training: the experiment's table."""
+    t = work.table or training
+    lr = t.lr_at(work.round) * work.lr_scale
+    adam = t.optimizer == "adam"
+    return Rule(lr, t.momentum, t.weight_decay, work.correction.prox, BETA1, BETA2, EPSILON, adam)
 
 
 def _room(floats: int, depth: int, batch: int) -> tuple[_Room, tuple[np.ndarray[Any, Any], ...]]:
@@ -253,11 +258,11 @@ def _agrees(library: ctypes.CDLL) -> bool:
     x[:] = (1.0, 2.0, -1.0)
     index, weight, counts, y = np.zeros(1, np.int64), np.ones(1, np.float32), np.ones(1, np.int64), np.ones(1, np.int64)
     zeros = np.zeros(3, np.float32)
-    data, rule = _Data(_at(x), _at(y), 3, 1, 1, _at(zeros)), _Rule(1.0, 0.0, 0.0, 0.0, BETA1, BETA2, EPSILON, 0)
+    data, rule = _Data(at(x), at(y), 3, 1, 1, at(zeros)), Rule(1.0, 0.0, 0.0, 0.0, BETA1, BETA2, EPSILON, 0)
     room, _held = _room(4096, 1, 1)
     library.train(
-        layers, 1, size, _at(start), ctypes.byref(data), ctypes.byref(rule), None, 0, None, _at(index), _at(weight),
-        _at(counts), 1, ctypes.byref(room), _at(updates), 6, _at(losses),
+        layers, 1, size, at(start), ctypes.byref(data), ctypes.byref(rule), None, 0, None, at(index), at(weight),
+        at(counts), 1, ctypes.byref(room), at(updates), 6, at(losses),
     )  # fmt: skip
     return bool(np.allclose(updates, [-0.5, -1.0, 0.5, 0.5, 1.0, -0.5], atol=1e-6))
 
@@ -266,7 +271,8 @@ def _layers(rows: tuple[tuple[int, ...], ...]) -> ctypes.Array[_Layer]:
     return (_Layer * len(rows))(*(_Layer(*row) for row in rows))
 
 
-def _at(array: np.ndarray[Any, Any] | None) -> int | None:
+def at(array: np.ndarray[Any, Any] | None) -> int | None:
+    """Where an array lies, for C; null for None."""
     return None if array is None else array.ctypes.data
 
 

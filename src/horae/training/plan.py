@@ -16,7 +16,7 @@ from horae.types import Doubles, Floats, Ints
 Optimizer = Literal["sgd", "adam"]
 Schedule = Literal["constant", "step", "exponential", "cosine"]
 Scaling = Literal["none", "linear"]
-PathName = Literal["auto", "native", "span", "dense", "lean"]
+PathName = Literal["auto", "native", "span", "dense", "sparse", "gathered", "conv", "lean"]
 
 # A sample's draw is numbered by round, epoch and position: 24, 16 and 24 bits.
 _ROUND, _EPOCH = np.uint64(40), np.uint64(24)

@@ -30,7 +30,7 @@ Name = tuple[str, int] | None
 
 
 class Path(Protocol):
-    """A way of training: see `dense`, `native`, `span` and `lean`."""
+    """A way of training: see `dense`, `native`, `span`, `sparse`, `conv` and `lean`."""
 
     name: str
 
@@ -39,17 +39,23 @@ class Path(Protocol):
         """Clients that must be trained together for the same bits."""
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
-        """Fill updates `(q, P)`; returns buffers `(q, B)` and each step's summed losses `(q, steps)`."""
+        """Fill updates `(q, P)`, or `(q, columns)` where the path packs them; returns buffers `(q, B)` and each step's
+        summed losses `(q, steps)`.
+        """
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a worker is sent: the model lies in shared memory, and the updates are put there."""
+    """What a worker is sent: the model lies in shared memory, and the updates are put there.
+
+    shape: of all updates, as the path fills them; n_params: of the model.
+    """
 
     work: Work
     plan: Batches
     clients: slice
     shape: tuple[int, int]
+    n_params: int
     params: Name
     updates: Name
 
@@ -145,7 +151,9 @@ class Pool:
         params[0] = work.params
         weights: list[Doubles] | None = None if work.weights is None else []  # they are in the plan
         bare = replace(work, rows=[], weights=weights, params=work.params if place is None else work.params[:0])
-        parts = [Part(bare.part(cut), plan.part(cut), cut, updates.shape, place, name) for cut in cuts]
+        parts = [
+            Part(bare.part(cut), plan.part(cut), cut, updates.shape, len(work.params), place, name) for cut in cuts
+        ]
         answers = self._all(parts)
         for part, answer in zip(parts, answers, strict=True):
             if answer.updates is not None:
@@ -229,7 +237,7 @@ def train_part(path: Path, part: Part) -> Answer:
     """In a worker: one part's clients."""
     work, (_, columns) = part.work, part.shape
     if part.params is not None:
-        work = replace(work, params=opened(part.params, 1, columns)[0])
+        work = replace(work, params=opened(part.params, 1, part.n_params)[0])
     if part.updates is not None:
         whole = opened(part.updates, *part.shape)
         return Answer(*path.train(work, part.plan, whole[part.clients]), None)

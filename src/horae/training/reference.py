@@ -13,7 +13,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from horae.training.plan import Training, batches
 from horae.training.work import Trained, Work
-from horae.types import Floats, Ints
+from horae.types import Floats, Ints, Updates
 
 Rule = Callable[[Tensor, Tensor], Tensor]  # (weights, gradient) -> new weights
 
@@ -41,7 +41,7 @@ def train_one(module: nn.Module, training: Training, work: Work, row: int, x: Fl
     counts = np.array([[len(picked) for picked in _places(training, work, row, seed)]])
     ends = np.cumsum(counts[0])
     sums = np.array([[np.sum(losses[end - n : end]) for end, n in zip(ends, counts[0], strict=True)]])
-    return Trained((weights - start).numpy()[None], work.buffers[None], mean, processed, steps, sums, counts)
+    return Trained(Updates((weights - start).numpy()[None]), work.buffers[None], mean, processed, steps, sums, counts)
 
 
 def update_rule(training: Training, lr: float) -> Rule:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from horae.pure.anatomy import Anatomy
 from horae.training.anatomy import anatomy_of
 from horae.training.compact import check_units, compacted
+from horae.training.conv import Conv
 from horae.training.dense import Dense
 from horae.training.flops import forward_flops
 from horae.training.layout import Layout
@@ -21,6 +22,7 @@ from horae.training.native import Native
 from horae.training.plan import Batches
 from horae.training.pool import Path
 from horae.training.stack import affine_stack
+from horae.training.window import Window
 from horae.training.work import Work
 from horae.types import Bools, Doubles, Floats
 
@@ -33,8 +35,9 @@ class Small:
 
     module: nn.Module
     path: Path
-    params: Bools
+    params: Window
     buffers: Bools
+    n_params: int
 
 
 @dataclass
@@ -69,10 +72,9 @@ class Shaped:
         if work.units is None:
             return self.whole.train(work, plan, updates)
         small = self._small(work.units)
-        own = np.empty((len(work.clients), np.count_nonzero(small.params)), np.float32)
+        own = np.empty((len(work.clients), small.n_params), np.float32)
         ends, sums = small.path.train(_gathered(work, small), plan, own)
-        updates[:] = 0.0
-        updates[:, small.params] = own
+        small.params.scatter(own, updates)
         buffers = np.repeat(work.buffers[None], len(work.clients), 0)
         buffers[:, small.buffers] = ends
         return buffers, sums
@@ -89,8 +91,10 @@ class Shaped:
         key = np.packbits(units).tobytes()
         if key not in self._kept:
             module = compacted(self.module, self.anatomy, units)
-            params, buffers = self.anatomy.living(units), self.anatomy.living_buffers(units)
-            self._kept[key] = Small(module, alike(self.whole, module), params, buffers)
+            living, buffers = self.anatomy.living(units), self.anatomy.living_buffers(units)
+            window = Window.of(self.anatomy.tensors, living)
+            n_params = int(np.count_nonzero(living))
+            self._kept[key] = Small(module, alike(self.whole, module), window, buffers, n_params)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -106,6 +110,8 @@ def alike(path: Path, module: nn.Module) -> Path:
     layout = Layout.of_params(module)
     if isinstance(path, Lean):
         return replace(path, module=module, layout=layout, buffers=Layout.of_buffers(module))
+    if isinstance(path, Conv):
+        return path.like(module)
     assert isinstance(path, Native | Dense)  # a span is one linear layer, which has no units
     stack = affine_stack(module, (path.x.shape[1],))
     assert stack is not None  # a stack stays one
@@ -115,14 +121,15 @@ def alike(path: Path, module: nn.Module) -> Path:
 
 
 def _gathered(work: Work, small: Small) -> Work:
-    """The same work, in the index space of the compact module."""
-    drift, keep = work.correction.drift, work.keep
-    correction = replace(work.correction, drift=None if drift is None else drift[..., small.params])
+    """The same work, in the index space of the compact module. A mask that drops nothing more is none."""
+    drift, into = work.correction.drift, small.params.gathered
+    keep = None if work.keep is None else into(work.keep)
+    correction = replace(work.correction, drift=None if drift is None else into(drift))
     return replace(
         work,
         units=None,
-        params=work.params[small.params],
+        params=into(work.params),
         buffers=work.buffers[small.buffers],
-        keep=None if keep is None else keep[small.params],
+        keep=None if keep is None or keep.all() else keep,
         correction=correction,
     )

@@ -16,6 +16,7 @@ from torch.func import functional_call
 from horae.errors import require
 from horae.pure.anatomy import Anatomy
 from horae.training.arena import Arena
+from horae.training.conv import Conv
 from horae.training.dense import Dense
 from horae.training.executors import LOCAL, starter
 from horae.training.far import Far
@@ -29,10 +30,12 @@ from horae.training.pool import Hands, Near, Path, Pool
 from horae.training.samples import Samples
 from horae.training.shaped import Shaped
 from horae.training.span import Span
+from horae.training.sparse import Sparse
+from horae.training.sparse_torch import Gathered, bag_path
 from horae.training.stack import Affine, affine_stack
 from horae.training.tasks import TASKS
 from horae.training.work import Trained, Work
-from horae.types import Bools, Doubles, Floats, Ints, TaskName
+from horae.types import Bools, Doubles, Floats, Ints, TaskName, Updates
 
 TEST_BLOCK = 8192  # samples tested at once
 DEEP_BLOCK = 256  # by modules that are no stack of linear layers, whose activations would leave the cache
@@ -43,8 +46,8 @@ LOCKSTEP_FLOATS = 2**25  # a chunk's weights beyond this (128 MiB) train one cli
 class Trainer:
     """Trains and tests models of one architecture on one data set; the same work gives the same bits.
 
-    path_name: "native" (compiled), "span" or "dense" (clients in lock-step), or "lean" (any module): see docs/decisions
-    0010.
+    path_name: "native" (compiled), "span" or "dense" (clients in lock-step), "sparse" (compiled) or "gathered" (bags of
+    words), "conv" (sequential convolutional networks), or "lean" (any module): see docs/decisions 0010.
     workers: processes that share a round's clients; they change no bit, and `close` ends them. pool: whose processes:
     "local", "ray", "parsl", or "package.module:function" for a function of the number of workers that returns a
     concurrent.futures.Executor.
@@ -72,7 +75,7 @@ class Trainer:
         self._samples, self.task = Samples.of(x, y, scale), TASKS[task]
         self._params, self._buffers = Layout.of_params(self.module), Layout.of_buffers(self.module)
         near = pool == LOCAL
-        self._path, self._arena = self._choose_path(), Arena(shared=near and workers > 1)
+        self._path, self._arena = self._choose_path(workers), Arena(shared=near and workers > 1)
         self._shaped = Shaped(self._path, self.module, self._samples.example)
         hands: Hands = (
             Near(self._shaped, workers, training.threads)
@@ -91,15 +94,17 @@ class Trainer:
         table = replace(table, steps=work.steps, epochs=0) if work.steps else table
         plan = batches(table, sizes, work.clients, self.seed, work.round, work.efforts)
         plan = plan if work.weights is None else plan.weighted(work.weights)
-        updates, name = self._arena.take(len(sizes), self.n_params)
         processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
+        packs = self._path if isinstance(self._path, Sparse | Gathered | Conv) else None
+        updates, name = self._arena.take(len(sizes), packs.columns(work, index) if packs else self.n_params)
         if self._pool is None:
             buffers, sums = self._shaped.train(work, index, updates)
         else:
             buffers, sums = self._pool.train(work, index, updates, name)
         steps = (plan.counts > 0).sum(axis=1)
         losses = sums.sum(axis=1) / np.maximum(processed, 1)
-        return Trained(updates, buffers, losses, processed, steps, sums, plan.counts)
+        told = packs.told(updates, work, index) if packs else Updates(updates)
+        return Trained(told, buffers, losses, processed, steps, sums, plan.counts)
 
     @cached_property
     def anatomy(self) -> Anatomy:
@@ -142,7 +147,7 @@ class Trainer:
 
     def _test(self, params: Floats, buffers: Floats, rows: Ints) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Right and asked-for predictions and mean loss of each sample, `(rows,)` each."""
-        if isinstance(self._path, Native):
+        if isinstance(self._path, Native | Sparse):
             right, loss = self._path.test(params, rows)
             return right, np.ones(len(rows)), loss
         columns: list[tuple[Tensor, Tensor, Tensor]] = [
@@ -154,13 +159,21 @@ class Trainer:
         right, asked, each = (torch.cat(column).numpy() for column in zip(*columns, strict=True))
         return right, asked, each
 
-    def _choose_path(self) -> Path:
+    def _choose_path(self, workers: int) -> Path:
         """The quickest path that can train this module, or the one that [training] names."""
         samples, wanted = self._samples, self.training.path
         plain = self.task is TASKS["classification"] and not samples.tokens
         stack = affine_stack(self.module, tuple(samples.x.shape[1:])) if plain else None
         self._block = DEEP_BLOCK if stack is None else TEST_BLOCK
         prefer_channels_last(self.module)
+        bag = bag_path(self.module, samples, self.training) if self.task is TASKS["classification"] else None
+        if bag is not None:
+            return bag
+        self._insist(wanted not in ("sparse", "gathered"), "the model is no sparse-logistic on bags of words; use auto")
+        conv = Conv.of(self.module, self.training, samples, workers) if plain and wanted in ("auto", "conv") else None
+        if conv is not None:
+            return conv
+        self._insist(wanted != "conv", "the model is no sequence of convolutions, norms and pools; use lean or auto")
         if wanted == "lean" or stack is None:
             self._insist(wanted in ("auto", "lean"), "the model is no stack of linear layers; use lean or auto")
             return self._lean(samples)

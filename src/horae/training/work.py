@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from horae.training.plan import Training
-from horae.types import Bools, Correction, Doubles, Floats, Ints, Path
+from horae.types import Bools, Correction, Doubles, Floats, Ints, Path, Updates
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Work:
 class Trained:
     """What came of it, one row per client in the order of the work.
 
-    updates `(q, P)`: w_end - w_start, zero where a weight was dropped. buffers `(q, B)`: at the end. losses `(q,)`:
-    mean training loss of the samples processed, each measured at the weights of its step; 0 for a client that
-    processed none. processed `(q,)`: samples, repeats counted; steps `(q,)`: local steps. sums, counts `(q, most
+    told: w_end - w_start, zero where a weight was dropped; `updates (q, P)` are its rows. buffers `(q, B)`: at the end.
+    losses `(q,)`: mean training loss of the samples processed, each measured at the weights of its step; 0 for a client
+    that processed none. processed `(q,)`: samples, repeats counted; steps `(q,)`: local steps. sums, counts `(q, most
     steps)`: each step's summed loss, and its samples.
     """
 
-    updates: Floats
+    told: Updates
     buffers: Floats
     losses: Doubles
     processed: Ints
@@ -85,14 +85,19 @@ class Trained:
     sums: Doubles
     counts: Ints
 
+    @property
+    def updates(self) -> Floats:
+        """All updates in full, `(q, P)`."""
+        return self.told.rows
+
 
 def merged(parts: Sequence[tuple[Ints, Trained]], n: int) -> Trained:
     """What came of the same work in parts, each with the positions of its clients among all n."""
     out: dict[str, Any] = {}
-    for name in (f.name for f in fields(Trained)):
+    for name in ("updates", *(f.name for f in fields(Trained) if f.name != "told")):
         columns = [(rows, getattr(done, name)) for rows, done in parts]
         width = max((column.shape[1:] for _, column in columns), default=())
         out[name] = np.zeros((n, *width), columns[0][1].dtype)
         for rows, column in columns:
             out[name][(rows, *(slice(0, w) for w in column.shape[1:]))] = column
-    return Trained(**out)
+    return Trained(Updates(out.pop("updates")), **out)

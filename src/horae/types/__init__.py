@@ -28,7 +28,7 @@ from horae.types.asks import (
     Speeds,
 )
 from horae.types.masks import Held, Submodel
-from horae.types.plan import Plan
+from horae.types.plan import Aggregator, Plan, Server
 from horae.types.protocols import (
     Aggregation,
     Algorithm,
@@ -62,6 +62,7 @@ from horae.types.protocols import (
     Uneven,
     Weighing,
 )
+from horae.types.sparse import SparseUpdates
 from horae.types.values import (
     UNKNOWN,
     Arrays,
@@ -90,6 +91,7 @@ __all__ = [
     "ROOT",
     "UNKNOWN",
     "Aggregation",
+    "Aggregator",
     "Algorithm",
     "Alignment",
     "Anatomy",
@@ -151,6 +153,8 @@ __all__ = [
     "Sceptic",
     "Searching",
     "Selector",
+    "Server",
+    "SparseUpdates",
     "Speeds",
     "Split",
     "State",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from horae.pure.tree import Cohort, Path
 from horae.types.protocols import (
     Aggregation,
     Algorithm,
@@ -15,6 +17,30 @@ from horae.types.protocols import (
     Pruning,
     Selector,
 )
+from horae.types.values import News, Outcome
+
+
+@dataclass(frozen=True)
+class Server:
+    """What takes a cohort's server step: all that an aggregator needs of a plan."""
+
+    seed: int
+    algorithm: Algorithm
+    selector: Selector
+    aggregation: Aggregation | None = None
+
+
+class Aggregator(Protocol):
+    """Takes cohorts' server steps somewhere else than in the loop's process."""
+
+    def keep(self, paths: tuple[Path, ...]) -> None:
+        """These are the leaves from now on."""
+
+    def step(self, cohort: Cohort, outcome: Outcome) -> tuple[Cohort | None, tuple[News, ...]]:
+        """The cohort after the step; or None where it is lost, and for the log why.
+
+        Errors: RunError where it is lost again and again.
+        """
 
 
 @dataclass(frozen=True)
@@ -24,7 +50,8 @@ class Plan:
     participants: per round, shared by all cohorts. overcommit: invited / quorum. linear_lr: scale the
     learning rate by a cohort's share of the participants. deadline_s: the longest a round may last. patience_s: how
     long nobody may come before the run is given up, in simulated seconds. later: (share of the budget, participants
-    from then on). aggregation: None is the weighted mean.
+    from then on). aggregation: None is the weighted mean. aggregator: None is the
+    loop itself.
     """
 
     seed: int
@@ -43,6 +70,7 @@ class Plan:
     patience_s: float = 30 * 86400.0
     later: tuple[float, int] = (1.0, 0)
     aggregation: Aggregation | None = None
+    aggregator: Aggregator | None = None
 
     def participants_at(self, spent: float) -> int:
         """Participants per round when this share of the budget is used."""

@@ -134,11 +134,11 @@ class Updates:
         params = self.rows.shape[1]
         if params <= dims:
             return self.rows
-        signs, whole = _signs(params, dims), params // dims * dims
+        flip, whole = signs(params, dims), params // dims * dims
         folded: Floats = np.empty((len(self.rows), dims), np.float32)
         for row, out in zip(self.rows, folded, strict=True):
-            np.einsum("kj,kj->j", row[:whole].reshape(-1, dims), signs[:whole].reshape(-1, dims), out=out)
-        folded[:, : params - whole] += self.rows[:, whole:] * signs[whole:]
+            np.einsum("kj,kj->j", row[:whole].reshape(-1, dims), flip[:whole].reshape(-1, dims), out=out)
+        folded[:, : params - whole] += self.rows[:, whole:] * flip[whole:]
         return folded
 
     def along(self, ways: Floats) -> Floats:
@@ -157,7 +157,8 @@ class Updates:
 
 
 @lru_cache(maxsize=4)
-def _signs(params: int, dims: int) -> Floats:
+def signs(params: int, dims: int) -> Floats:
+    """The signs with which a sketch adds coordinates up, `(params,)`; the same for all rounds."""
     rng = np.random.default_rng(np.random.SeedSequence(params, spawn_key=(dims,)))
     return rng.choice(np.array([-1.0, 1.0], np.float32), params)
 

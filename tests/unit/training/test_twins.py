@@ -124,10 +124,13 @@ def test_convolutions_match_their_twin(model, shape, training, data):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(len(X), *shape)).astype(np.float32)
     module = initial(model, shape, CLASSES, SEED)
-    trainer = Trainer(module, training, x, Y, SEED)
+    trainers = [Trainer(module, replace(training, path=path), x, Y, SEED) for path in ("auto", "lean")]
+    trainer = trainers[0]
     work = Work(trainer.initial_params, trainer.initial_buffers, **data.draw(works(trainer.n_params)))
-    assert trainer.path_name == "lean"
-    done = trainer.train(work)
+    assert trainer.path_name == ("conv" if compiled() else "conv-torch")
+    found = [one.train(work) for one in trainers]
     for row in range(len(work.clients)):
         twin = train_one(module, training, work, row, x, Y, SEED)
-        np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-3, atol=1e-4)
+        for done in found:
+            np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-3, atol=1e-4)
+            assert done.losses[row] == pytest.approx(twin.losses[0], rel=1e-4)

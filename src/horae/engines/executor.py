@@ -8,9 +8,7 @@ devices of the experiment belong to the virtual clock and are not read.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -21,20 +19,21 @@ from horae.engines.aggregating import Aggregators
 from horae.engines.answering import Here, Respond
 from horae.engines.asking import Asking
 from horae.engines.backends import Backend, backend_of
-from horae.engines.dispatch import Answered, Dispatch, Errand
-from horae.engines.errands import address_of, by_message, errands, refuse
+from horae.engines.dispatch import Dispatch
+from horae.engines.errands import address_of, errands, refuse
 from horae.engines.far import Far
 from horae.engines.learning import Learning
 from horae.engines.mailbox import Mailbox
 from horae.engines.matching import Matching
-from horae.engines.messages import ClientFailure, Message, Recipe, Task, Visit
-from horae.engines.outcomes import Flight, failures_told, landed, outcome_of, unfinished
+from horae.engines.messages import ClientFailure, Recipe, Task
+from horae.engines.outcomes import Flight, failures_told, outcome_of, unfinished
 from horae.engines.presence import Presence
 from horae.engines.relaying import Relay
-from horae.engines.routes import UNREACHABLE, Errands, Keeper, Post, Routes
+from horae.engines.rounds import Clock, Rounds
+from horae.engines.routes import Errands, Keeper, Post, Routes
 from horae.engines.site import Site
 from horae.engines.turns import Turns
-from horae.engines.worker import INLINE, lend, take_back
+from horae.engines.worker import lend, take_back
 from horae.engines.world import Pace, World
 from horae.errors import HoraeError, RunError
 from horae.types import (
@@ -48,7 +47,6 @@ from horae.types import (
     Outcome,
     Path,
     Plan,
-    Ref,
     Round,
     State,
 )
@@ -71,33 +69,27 @@ class Distributed:
         refuse(plan, isinstance(recipe, Routes))
         self._plan, self._world, self._site, self._pace = plan, world, site, pace or Pace()
         backend = backend or backend_of(Site("inline") if post else site)
-        self._post: Post = post or Dispatch(backend, site, self._forget)
+        self._post: Post = post or Dispatch(backend, site, lambda task: self._rounds.forget(task))
+        self._clock, self._tokens, self._keeper = Clock(), itertools.count(), keeper
+        self._rounds = Rounds(plan, self._post, self._clock, site.in_step, self._pace.retry_s)
         self._tree = Aggregators(site, plan, backend)
-        self._tokens, self._keeper = itertools.count(), keeper
         self._learning, self._address = Learning(plan, world), address_of(plan)
         self._errands: Errands | None = None
-        self._apart: set[int] = set()  # clients who do not reach the data plane
+        self._lent: Recipe | None = None
         relay: Relay | None = None
         respond: Respond = Here(self._learning)
         if isinstance(recipe, Routes):
+            rounds, next_token = self._rounds, self._tokens.__next__
             self._recipe_of = recipe.recipe
             self._errands = Errands(
-                plan,
-                site,
-                self._post,
-                recipe,
-                self._heard,
-                self._tokens.__next__,
-                lambda: self.now_s,
-                self._apart,
+                plan, site, self._post, recipe, rounds.hear, next_token, lambda: self.now_s, rounds.apart
             )
             relay = Relay(self._errands, recipe.owner, lambda failure: self._unread.append(failure))
             respond = Far(self._errands, recipe.owner, world.trainer.task, world.population.classes)
         else:
-            recipe = recipe if recipe.build else Recipe("", uuid4().hex)  # it stands for this world alone
-            self._recipe_of = lambda client: recipe
-            lend(recipe, plan, world, self._address)
-        self._lent = None if isinstance(recipe, Routes) else recipe
+            here = self._lent = recipe if recipe.build else Recipe("", uuid4().hex)  # it stands for this world alone
+            self._recipe_of = lambda client: here
+            lend(here, plan, world, self._address)
         self._matching = Matching(plan, world, respond)
         self._turns = Turns((*plan.channels, plan.aggregation))
         self._presence = Presence(
@@ -105,17 +97,15 @@ class Distributed:
             Mailbox() if keeper or self._pace.feedback == "next contact" else None,
         )  # fmt: skip
         self._asking = Asking(plan, world, respond, self._matching, self._presence.some, 0.0, relay)
-        self._flights: dict[int, Flight] = {}
-        self._together: list[int] = []  # rounds that have ended together and are not told yet
         self._unread: list[ClientFailure] = []
-        self._began, self._skipped_s, self._barren = time.monotonic(), 0.0, 0
+        self._barren = 0
 
     # ---------------------------------------------------------------- the verbs
 
     @property
     def now_s(self) -> float:
         """Seconds since the run began, waiting for nothing left out."""
-        return time.monotonic() - self._began + self._skipped_s
+        return self._clock.now_s
 
     @property
     def opens_s(self) -> float:
@@ -142,24 +132,19 @@ class Distributed:
         fewest = max(1, min(self._pace.min_clients, round.quorum))
         if round.invited.size < fewest:
             over = self._turns.over(self._world.population.clients, fewest)
-            self._flights[token] = Flight(round, now_s, skip_s=self._plan.patience_s + 1 if over else 0.0)
+            self._rounds.flights[token] = Flight(round, now_s, skip_s=self._plan.patience_s + 1 if over else 0.0)
             return
         job = self._learning.job(round, now_s)
         self._learning.shapes.hand_over(round)
         self._presence.sent(round.invited)
-        sent = errands(self._plan, round, self._recipe_of, self._site, token, now_s, self._letters, self._apart)
+        sent = errands(self._plan, round, self._recipe_of, self._site, token, now_s, self._letters, self._rounds.apart)
         tasks = {e.row: e.task for e in sent.errands if isinstance(e.task, Task)}
-        self._flights[token] = Flight(round, now_s, job, sent.extras, sent.models, tasks)
+        self._rounds.flights[token] = Flight(round, now_s, job, sent.extras, sent.models, tasks)
         self._post.add(sent.errands)
 
     def finished(self) -> Iterator[Outcome]:
         """Rounds in the order in which their quorums are reached."""
-        while self._flights:
-            token = self._next()
-            flight = self._flights.pop(token)
-            unsent, out = self._post.drop(token)
-            for waiting in self._flights.values() if flight.tasks else ():
-                waiting.again = True
+        for flight, unsent, out in self._rounds.ended():
             outcome, arrivals = outcome_of(flight, self._plan, self._world, self._learning, out, self.now_s)
             self._turns.take(outcome.clients)
             self._unread += self._remember(flight, outcome.clients)
@@ -170,7 +155,7 @@ class Distributed:
                 bills, news = (*outcome.charges, *self._billed()), (*outcome.news, *self._silent(flight.round))
                 yield self._tree.over(replace(outcome, charges=bills, news=news), flight)
             finally:
-                self._release(flight, arrivals, [e.task for e in unsent])
+                self._rounds.release(flight, arrivals, [e.task for e in unsent])
 
     def carried(self, path: Path) -> int:
         """Nobody: late replies are not used."""
@@ -195,14 +180,14 @@ class Distributed:
     def settle(self) -> tuple[Charge, ...]:
         """What no outcome has charged: messages since the last one, and what rounds in flight have cost so far."""
         bills = [*self._billed(), *self._tree.billed()]
-        for token, flight in self._flights.items():
+        for token, flight in self._rounds.flights.items():
             _, out = self._post.drop(token)
             bills += unfinished(flight, out)
         return tuple(bills)
 
     def snapshot(self) -> State:
         """Clock, rounds in flight with the models they train, bills to come, and what clients remember."""
-        flights = list(self._flights.values())
+        flights = list(self._rounds.flights.values())
         return {
             "now_s": self.now_s,
             "rounds": [flight.round for flight in flights],
@@ -216,7 +201,7 @@ class Distributed:
 
     def restore(self, state: State) -> None:
         """Back to a snapshot: its rounds in flight are begun again."""
-        self._skipped_s += state["now_s"] - self.now_s
+        self._clock.skip(state["now_s"] - self.now_s)
         self._presence.charges, self._asking.charges = list(state["charges"]), []
         self._matching.store.restore(state["clients"])
         self._presence.restore(state["mail"])
@@ -234,10 +219,7 @@ class Distributed:
         """End the executor, and leave nothing on the data plane; twice is no error."""
         self._post.close()
         self._asking.counting.close()
-        for flight in self._flights.values():
-            self._release(flight, [a.ref for _, a in flight.arrived()], list(flight.tasks.values()))
-            self._plan.data_plane.evict(flight.round.model)
-        self._flights.clear()
+        self._rounds.close()
         if self._lent is not None:
             take_back(self._lent, self._address)
 
@@ -245,55 +227,8 @@ class Distributed:
 
     def _idle(self, seen: Ints) -> Ints:
         """Those of them that are at work for nobody."""
-        busy = self._post.at_work().union(*(f.waited_for for f in self._flights.values()))
+        busy = self._rounds.busy
         return seen[[c not in busy for c in seen.tolist()]] if busy else seen
-
-    def _next(self) -> int:
-        """The round that is over first."""
-        while True:
-            if self._together:
-                return self._together.pop(0)
-            now_s, busy = self.now_s, not self._post.idle
-            over = [token for token, flight in self._flights.items() if flight.over(now_s)]
-            if self._site.in_step and len(over) < sum(bool(f.tasks) for f in self._flights.values()):
-                over = []
-            if over:
-                self._together = over[1:] if self._site.in_step else []
-                return over[0]
-            if not busy:  # there are empty rounds alone, and nobody will come by waiting: the clock is put forward
-                token, flight = next(iter(self._flights.items()))
-                self._skipped_s += flight.skip_s or self._pace.retry_s
-                return token
-            ends_s = (f.started_s + f.round.deadline_s for f in self._flights.values() if f.tasks)
-            left_s = min(ends_s, default=now_s + 60.0) - now_s
-            for answered in self._post.step(max(0.0, left_s)):
-                self._heard(answered)
-
-    def _heard(self, answered: Answered) -> None:
-        """Note what came back. Inline updates are put on the plane here."""
-        errand, task = answered.errand, answered.errand.task
-        if errand.flight not in self._flights or not isinstance(task, Task):  # a question that nobody waits for
-            self._forget(task)
-            return
-        answer = landed(self._plan.data_plane, task, answered.answer)
-        if isinstance(answer, ClientFailure):
-            self._forget(task)
-            if answer.kind == UNREACHABLE and not task.plane.startswith(INLINE) and self._in_message(errand, task):
-                return
-        self._flights[errand.flight].hear(errand.row, answer, answered.lasted_s)
-
-    def _in_message(self, errand: Errand, task: Task) -> bool:
-        """A client does not reach the data plane: from now on its arrays go in the message. False where the plane is
-        gone for us too.
-        """
-        flight = self._flights[errand.flight]
-        with suppress(HoraeError):
-            again = by_message(self._plan, flight.round, task)
-            self._apart.add(task.client)
-            flight.tasks[errand.row] = again
-            self._post.add([replace(errand, task=again)])
-            return True
-        return False
 
     def _letters(self, client: int) -> bytes:
         """What waits for a client that keeps its own record."""
@@ -313,20 +248,6 @@ class Distributed:
             except HoraeError as error:
                 unread.append(ClientFailure.of(client, error))
         return tuple(unread)
-
-    def _release(self, flight: Flight, refs: list[Ref], unsent: list[Message]) -> None:
-        """What a round that was learned from leaves on the plane."""
-        for ref in (*refs, *flight.models, *([flight.extras] if flight.extras else [])):
-            with suppress(HoraeError):
-                self._plan.data_plane.evict(ref)
-        for task in unsent:
-            self._forget(task)
-
-    def _forget(self, task: Message) -> None:
-        """Nobody waits for what this task would put on the plane."""
-        with suppress(HoraeError, KeyError):
-            if not isinstance(task, Visit) and task.out and not task.plane.startswith(INLINE):
-                self._plan.data_plane.evict(task.out)
 
     def _silent(self, round: Round) -> list[dict[str, object]]:
         """Who has not answered a question since the last outcome, or not so that it can be read, for the log."""

@@ -27,6 +27,7 @@ from horae.report.masks import Masks
 from horae.report.recorder import EventLog, read
 from horae.report.summary import summarise
 from horae.reuse import begin_in
+from horae.supervised.placing import aggregator_of
 from horae.types import CohortTree, Examine, Metered, Plan
 
 Stop = Callable[[], bool]  # asked after every round; True ends the run there
@@ -78,6 +79,7 @@ def train(
         plan = experiment.plan()
         with ExitStack() as stack:
             stack.callback(data_planes.close, plan.data_plane)
+            plan = replace(plan, aggregator=stack.enter_context(aggregator_of(experiment.site, plan)))
             engine = stack.enter_context(engine_of(experiment, plan, world, data_root, field))
             standing, checkpoints = _train(experiment, plan, world, engine, log, (store, identity), watcher, stop)
             summary = _summary(experiment, world, log, standing, checkpoints)

@@ -22,6 +22,7 @@ from horae.experiment import Experiment, Given, load
 from horae.population import Card, Population, Roster, part, roster
 from horae.pure.packing import unpack
 from horae.settings import imported
+from horae.supervised.placing import check_aggregator
 from horae.types import Plan
 
 Clients = Simulation | Distributed
@@ -58,6 +59,7 @@ def engine_of(
 def check_site(experiment: Experiment) -> None:
     """Refuse what its executor cannot carry out; nothing is started. Errors: ConfigError."""
     site = experiment.site
+    check_aggregator(site, experiment.plan())
     if not site.executor:
         return
     refuse(experiment.plan(), bool(site.endpoints) or site.executor == "flower")

@@ -34,6 +34,7 @@ from horae.types import (
     Lockstep,
     Losses,
     LossReading,
+    News,
     Outcome,
     Pacing,
     Path,
@@ -41,6 +42,7 @@ from horae.types import (
     Recorder,
     Round,
     Searching,
+    Server,
     Split,
     State,
     Tethering,
@@ -107,6 +109,8 @@ def federate(
         standing = Standing(tree, alignment=plan.alignment.begin(plan.seed))
         for observer in observers:
             observer.look(standing, engine, over=False)
+    if plan.aggregator is not None:
+        plan.aggregator.keep(standing.tree.paths())
     standing = start_ready(plan, standing, engine)
     for outcome in engine.finished():
         standing, over = turn(plan, standing, outcome.healthy(), engine, recorder)
@@ -161,10 +165,11 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
     spent = plan.budget.spent(ledger.participations, outcome.at_s, ledger.nbytes_up + ledger.nbytes_down)
     verdicts: list[Verdict] = []
     feedback: Feedback | None = None
+    # 4. Aggregate: one server step along the weighted mean of the updates.
+    cohort, lost = (None, ()) if outcome.empty else stepped(plan, tree[path], outcome)
     if not outcome.empty:
         last_reply_s = outcome.at_s
-        # 4. Aggregate: one server step along the weighted mean of the updates.
-        cohort = aggregate(plan, tree[path], outcome)
+    if cohort is not None:
         frozen = isinstance(plan.clustering, Searching) and plan.clustering.searching(tree, spent)
         params, weights = plan.pruning.learn(cohort.pruning, cohort.params, outcome, engine.ask, frozen=frozen)
         cohort = replace(cohort, params=params, pruning=weights)
@@ -179,7 +184,9 @@ def turn(plan: Plan, standing: Standing, outcome: Outcome, engine: Engine, recor
     if isinstance(plan.clustering, Lockstep) and not running:
         tree, verdicts = plan.clustering.settle(tree, plan.participants_at(spent), spent, engine.ask)
     known, news = plan.alignment.learn(standing.alignment, outcome, tree, engine.ask)
-    recorder.round(replace(outcome, news=(*outcome.news, *news)), tree, verdicts, feedback)
+    recorder.round(replace(outcome, news=(*outcome.news, *lost, *news)), tree, verdicts, feedback)
+    if plan.aggregator is not None:
+        plan.aggregator.keep(tree.paths())
     over = spent >= 1 or outcome.at_s - last_reply_s > plan.patience_s
     if over:
         ledger = ledger.plus(engine.settle())
@@ -264,7 +271,12 @@ def pick(plan: Plan, cohort: Cohort, members: Ints, n: int, engine: Engine) -> I
     return selector.pick(*given)
 
 
-def aggregate(plan: Plan, cohort: Cohort, outcome: Outcome) -> Cohort:
+def stepped(plan: Plan, cohort: Cohort, outcome: Outcome) -> tuple[Cohort | None, tuple[News, ...]]:
+    """The cohort after one server step, here or by its aggregator; None where that is lost with its round, and why."""
+    return (aggregate(plan, cohort, outcome), ()) if plan.aggregator is None else plan.aggregator.step(cohort, outcome)
+
+
+def aggregate(plan: Plan | Server, cohort: Cohort, outcome: Outcome) -> Cohort:
     """The cohort after one server step: direction = Σ weight_i update_i / Σ weight_i, per weight over those who train
     it. A weight that nobody trained stays as it was, and so does what the server's optimiser knew of it at first.
     """

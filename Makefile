@@ -1,4 +1,4 @@
-.PHONY: demo test slow test-services test-flower check bench bench-peers evidence rivals pruning census alignment data-plane clean
+.PHONY: demo test slow test-services test-flower flower-overhead check bench bench-peers evidence rivals pruning census alignment data-plane release-check clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -29,6 +29,10 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python -m benchmarks.train
 
+# Needs a GPU and a torch that sees it; says so where there is none.
+bench-gpu: .venv/ready
+	$(BIN)/python -m benchmarks.train.gpu
+
 bench-peers: .bench/pfl/ready .bench/fedjax/ready .bench/flower/ready
 
 evidence: .venv/ready
@@ -40,6 +44,11 @@ rivals: .venv/ready
 pruning: .venv/ready
 	$(BIN)/python -m benchmarks.pruning
 
+# What horae costs on Flower; and that the same is found where no parity is possible. An hour or two, more where others are busy.
+flower-overhead: .flower/ready
+	.flower/bin/python -W ignore benchmarks/flower.py
+	.flower/bin/python -W ignore benchmarks/flower_agreement.py
+
 census: .venv/ready
 	$(BIN)/python benchmarks/census.py
 
@@ -48,6 +57,10 @@ alignment: .venv/ready
 
 data-plane: .services/ready
 	.services/bin/python -W ignore -m benchmarks.data_plane
+
+# Archives, their metadata, the wheel and the demo in an environment of its own, a bill of materials: see docs/public.md.
+release-check:
+	PYTHON=$(PYTHON) .ci/release $(OUT)
 
 clean:
 	rm -rf .venv .services .flower .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -54,7 +54,7 @@ def _table():
 
 def test_the_same_file_and_seed_give_the_same_cohorts_and_models(deploy, app, tmp_path, simulated):
     here, out = deploy(nodes=8), tmp_path / "run"
-    run = here.run(app, 600, out=str(out))
+    run = here.run(app, 1500, out=str(out))
     assert run.code == 0 and run.status.startswith("finished:completed"), here.told()
     found, auxo, single = summary(out), simulated["auxo"], simulated["single"]
     assert found["cohorts"] == auxo.cohorts == 2 and found["adjusted_rand_index"] == 1.0
@@ -74,7 +74,7 @@ def test_kills_cost_a_round_and_nothing_more(deploy, app, tmp_path):
 
     here, out = deploy(nodes=8, tls=True), tmp_path / "run"
     until_round = lambda n: until(  # noqa: E731
-        lambda: (out / "events.jsonl").exists() and len(events(out, "round")) >= n, 300, f"round {n}"
+        lambda: (out / "events.jsonl").exists() and len(events(out, "round")) >= n, 900, f"round {n}"
     )
     first = here.begin(app, out=str(out))
     until_round(4)
@@ -85,7 +85,7 @@ def test_kills_cost_a_round_and_nothing_more(deploy, app, tmp_path):
     assert done.status == "finished:failed"
     before = events(out, "round")
     here.start_nodes(3)
-    again = here.run(app, 600, out=str(out))
+    again = here.run(app, 1500, out=str(out))
     assert again.code == 0, here.told()
     after = events(out, "round")
     assert after[: len(before) - 2] == before[: len(before) - 2]  # what was learned is kept

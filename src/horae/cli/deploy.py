@@ -23,6 +23,9 @@ Key = Annotated[Path | None, typer.Option(metavar="FILE", help="The server's pri
 NodeKey = Annotated[Path | None, typer.Option(metavar="FILE", help="This node's private key.")]
 StateDir = Annotated[Path | None, typer.Option(metavar="DIR", help="This node's state-dir.")]
 Nodes = Annotated[int, typer.Option(metavar="N", help="How many nodes must be online; needs a running SuperLink.")]
+Asks = Annotated[
+    bool, typer.Option("--ask", help="Ask the nodes which horae they have: APP_DIR runs, and trains nothing.")
+]
 MARKS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "wrong": "[red]✗[/red]"}
 
 
@@ -36,13 +39,17 @@ def check(
     node_key: NodeKey = None,
     state_dir: StateDir = None,
     nodes: Nodes = 0,
+    ask: Asks = False,
     as_json: Json = False,
 ) -> int:
     """Check a deployment before a run: versions, app, addresses, certificates, keys, nodes. Exit code 1: not ready."""
+    from horae.flower.asking import asker
     from horae.flower.check import Deployment, verify
 
     files = {"ca": ca, "cert": cert, "key": key, "node_key": node_key, "state_dir": state_dir}
-    findings = verify(Deployment(app_dir, tuple(superlink or ()), insecure, nodes, **files))
+    findings = verify(
+        Deployment(app_dir, tuple(superlink or ()), insecure, nodes, **files), asker(app_dir, insecure) if ask else None
+    )
     code = int(any(one.state == "wrong" for one in findings))
     if printed({"ready": not code, "checks": [vars(one) for one in findings]}, as_json):
         return code

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
-from horae.errors import ConfigError, HoraeError
+from horae.errors import ConfigError, HoraeError, require
 from horae.experiment import Experiment, load
-from horae.flower.engine.field import Field
 from horae.flower.engine.node import Brings, answer, introduce
-from horae.runner import Result, run
+from horae.flower.finding import ROLL
+from horae.settings import parse_setting
+
+if TYPE_CHECKING:
+    from horae.runner import Result
 
 LOGGER = logging.getLogger("flwr.horae")
-OURS = ("experiment", "out")  # keys of the run configuration; others with a dot change the experiment
+OURS = ("experiment", "out", "set", "check")  # keys of the run configuration; others with a dot change the experiment
 
 
 def client_app(data: Brings | None = None, mods: Any = ()) -> ClientApp:
@@ -46,15 +51,20 @@ def client_app(data: Brings | None = None, mods: Any = ()) -> ClientApp:
 def server_app() -> ServerApp:
     """The coordinator of an experiment over Flower's nodes.
 
-    The run configuration has `experiment` (a file beside pyproject.toml or beside the caller; experiment.toml) and `out`
-    (the run's directory; what was stopped there goes on); dotted keys change the experiment, as training.lr=0.05 does.
+    The run configuration has `experiment` (a file beside pyproject.toml or beside the caller; experiment.toml), `out`
+    (the run's directory; what was stopped there goes on), `set` (changes of the experiment, "training.lr=0.05 seed=3";
+    dotted keys do the same) and `check` (true: ask the nodes which horae they have, and end).
     """
     caller = Path(sys._getframe(1).f_globals.get("__file__", "server.py")).resolve()
     app = ServerApp()
 
     def main(grid: Grid, context: Context) -> None:
+        config = dict(context.run_config)
         try:
-            result = conduct(grid, dict(context.run_config), caller.parent)
+            if config.get("check"):
+                LOGGER.info("%s%s", ROLL, json.dumps(roll(grid, config, caller.parent)))
+                return
+            result = conduct(grid, config, caller.parent)
         except HoraeError as error:
             LOGGER.error("%s", error)
             raise
@@ -66,10 +76,23 @@ def server_app() -> ServerApp:
 
 def conduct(grid: Any, config: dict[str, Any], place: Path) -> Result:
     """Carry out the experiment, or go on with it, over the nodes of this grid. Errors: HoraeError."""
+    from horae.flower.engine.field import Field  # the server's alone: a node, which starts for every message, has none
+    from horae.runner import run
+
     experiment = planned(config, place)
     out = Path(str(config.get("out") or f"runs/{experiment.name}")).expanduser()
     field = Field(grid, experiment, out)
     return run(experiment, resume=out, field=field)
+
+
+def roll(grid: Any, config: dict[str, Any], place: Path) -> dict[str, Any]:
+    """{"horae": the version here, "nodes": by id, what each node that is online said of itself}. Nobody is trained."""
+    from horae import __version__
+    from horae.flower.engine.field import recipe_of
+    from horae.flower.engine.nodes import Nodes
+
+    found = Nodes(grid, recipe_of(planned(config, place), "check")).roll()
+    return {"horae": __version__, "nodes": {str(node): said for node, said in sorted(found.items())}}
 
 
 def planned(config: dict[str, Any], place: Path) -> Experiment:
@@ -80,5 +103,18 @@ def planned(config: dict[str, Any], place: Path) -> Experiment:
     if file is None:
         raise ConfigError(f"run-config experiment: there is no {name} in {place} or {place.parent}")
     changes = {key: value for key, value in config.items() if key not in OURS and "." in key}
-    experiment = load(file, changes)
+    experiment = load(file, changes | settings(config.get("set") or ""))
     return replace(experiment, site=replace(experiment.site, executor="flower"))
+
+
+def settings(words: Any) -> dict[str, Any]:
+    """The run configuration's `set`: changes as `horae run --set` takes them, with blanks between. Errors: ConfigError.
+
+    >>> settings("training.lr=0.05 model.name=mlp 'population.degrees=[0.0, 90.0]'")
+    {'training.lr': 0.05, 'model.name': 'mlp', 'population.degrees': [0.0, 90.0]}
+    """
+    require(type(words) is str, "run-config set", "be a text of changes", words, 'such as "training.lr=0.05 seed=3"')
+    try:
+        return dict(parse_setting(word) for word in shlex.split(words))
+    except ValueError as error:  # a quotation mark without another
+        raise ConfigError(f"run-config set should quote in pairs: {error}") from None

@@ -78,8 +78,8 @@ def handshake(line: socket.socket, host: str, ca: Path | None) -> tuple[str, str
 def nodes(address: str, ca: Path | None, insecure: bool, least: int, ask: Ask | None = None) -> Iterator[Finding]:
     """Who is connected, as `flwr supernode list` tells; and, where somebody asks them, which horae they have.
 
-    The hook for the latter is `ask`: it sends each node that is online a `query.horae` message and returns, by node
-    id, what the client app answered, at least {"horae": version}.
+    The hook for the latter is `ask` (see `asking.asker`): it returns, by node id, {"horae": version} or {"why": what is
+    wrong}, each with the "server"'s version.
     """
     try:
         told = listed(address, ca, insecure)
@@ -96,23 +96,44 @@ def nodes(address: str, ca: Path | None, insecure: bool, least: int, ask: Ask | 
     else:
         yield ok("nodes", found)
     if ask is not None and online:
-        yield having(online, ask(address, ca))
+        try:
+            yield having(online, ask(address, ca))
+        except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            yield wrong(
+                "horae on nodes", f"cannot be asked: {one_line(error, 160)}", "look at: flwr list, flwr log RUN"
+            )
 
 
 def having(online: list[str], answers: Mapping[str, Mapping[str, str]]) -> Finding:
     """Whether every node that is online has horae, and all the same."""
+    check, install = "horae on nodes", 'on these nodes: pip install "horae[flower]"'
     silent = [node for node in online if node not in answers]
     if silent:
         found = f"{len(silent)} of {len(online)} did not answer: {one_line(', '.join(silent), 60)}"
-        return wrong("horae on nodes", found, 'on these nodes: pip install "horae[flower]"')
-    versions = sorted({answers[node].get("horae", "?") for node in online})
-    if len(versions) > 1:
-        return warn("horae on nodes", f"different versions: {', '.join(versions)}", "install the same one everywhere")
-    return ok("horae on nodes", f"{versions[0]} on all {len(online)}")
+        return wrong(check, found, install)
+    without = [f"{node}: {answers[node].get('why', 'it has none')}" for node in online if "horae" not in answers[node]]
+    if without:
+        found = f"{len(without)} of {len(online)} cannot take part: {one_line('; '.join(without), 300)}"
+        return wrong(check, found, install + ", or mend what they name")
+    version = answers[online[0]].get("server") or answers[online[0]]["horae"]
+    others = [f"{node}: {answers[node]['horae']}" for node in online if answers[node]["horae"] != version]
+    if others:
+        remedy = "install the same one everywhere: a server refuses nodes of another version"
+        return wrong(check, f"not {version}, as elsewhere: {one_line('; '.join(others), 300)}", remedy)
+    return ok(check, f"{version} on all {len(online)}")
 
 
 def listed(address: str, ca: Path | None, insecure: bool) -> list[dict[str, Any]]:
-    """What `flwr supernode list` tells of a SuperLink, with a Flower home made for the purpose."""
+    """What `flwr supernode list` tells of a SuperLink."""
+    told = flwr(["supernode", "list", "checked", "--format", "json"], address, ca, insecure, FLWR_S)
+    table = json.loads(told[told.index("{") :])
+    if not table.get("success"):
+        raise ValueError(str(table.get("error-message", "flwr refused")))
+    return list(table["nodes"])
+
+
+def flwr(words: list[str], address: str, ca: Path | None, insecure: bool, patience_s: float) -> str:
+    """What a `flwr` command prints that speaks to this SuperLink, "checked" by name in a Flower home of its own."""
     command = Path(sys.executable).with_name("flwr")
     found = str(command) if command.exists() else shutil.which("flwr")
     if found is None:
@@ -125,10 +146,7 @@ def listed(address: str, ca: Path | None, insecure: bool) -> list[dict[str, Any]
         (Path(home) / "config.toml").write_text(config, encoding="utf-8")
         ours = {"FLWR_HOME": home, "FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
         done = subprocess.run(
-            [found, "supernode", "list", "checked", "--format", "json"], env={**os.environ, **ours}, text=True,
-            capture_output=True, stdin=subprocess.DEVNULL, timeout=FLWR_S, check=False,
+            [found, *words], env={**os.environ, **ours}, text=True, stdin=subprocess.DEVNULL, timeout=patience_s,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT if words[0] == "run" else subprocess.DEVNULL, check=False,
         )  # fmt: skip
-    table = json.loads(done.stdout[done.stdout.index("{") :])
-    if not table.get("success"):
-        raise ValueError(str(table.get("error-message", "flwr refused")))
-    return list(table["nodes"])
+    return done.stdout

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ROLL = "horae on nodes: "  # before what a ServerApp in check mode logs, as JSON
+
 
 @dataclass(frozen=True)
 class Finding:

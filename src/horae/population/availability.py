@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import betaincinv, ndtri
+import scipy  # its parts are loaded when they are first used
 
 from horae.errors import require
 from horae.pure.streams import uniforms
@@ -140,11 +140,13 @@ class _Habits:
 
 def _normal(seed: int, purpose: str, ids: Ints) -> Doubles:
     """One standard normal number per id."""
-    return np.asarray(ndtri(uniforms(seed, purpose, ids) + _HALF_CELL), np.float64)
+    return np.asarray(scipy.special.ndtri(uniforms(seed, purpose, ids) + _HALF_CELL), np.float64)
 
 
 @lru_cache(maxsize=16)
 def _beta_quantiles(mean: float, concentration: float) -> tuple[Doubles, Doubles]:
     """Probabilities and quantiles of Beta(mean c, (1 - mean) c) at 4,097 points: inverting it costs 3 µs a client."""
     grid = np.linspace(0, 1, 4097)
-    return grid, np.asarray(betaincinv(mean * concentration, (1 - mean) * concentration, grid), np.float64)
+    return grid, np.asarray(
+        scipy.special.betaincinv(mean * concentration, (1 - mean) * concentration, grid), np.float64
+    )

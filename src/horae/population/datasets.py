@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from horae.errors import DataError, one_line
 from horae.types import Floats, Ints
@@ -44,6 +43,8 @@ def digits() -> Digits:
     Every writer filled in the same form, so that the label sequence starts again where a new form begins (FORM_STARTS).
     Source: Alpaydin and Kaynak (1998), UCI. Reading: the borders were found by us; the documentation says 13 writers.
     """
+    from sklearn.datasets import load_digits  # slow to import, and few need it
+
     x, y = load_digits(return_X_y=True)
     session = np.repeat(np.arange(len(FORM_STARTS) - 1), np.diff(FORM_STARTS))
     images = (x / 16).astype(np.float32).reshape(-1, 8, 8)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import betainc, ndtri
+import scipy  # its parts are loaded when they are first used
 
 from horae.errors import require
 from horae.pure.streams import uniforms
@@ -81,9 +81,9 @@ def round_s(ms_sd: float, kbps_sd: float, quorum: int = 30, invited: int = 38) -
     >>> round_s(0.0, 0.0)
     1.0
     """
-    z = ndtri((np.arange(512) + 0.5) / 512)
+    z = scipy.special.ndtri((np.arange(512) + 0.5) / 512)
     times = np.sort(np.add.outer(np.exp(ms_sd * z), np.exp(kbps_sd * z)).ravel() / 2)
-    weights = np.diff(betainc(quorum, invited - quorum + 1, np.linspace(0, 1, times.size + 1)))
+    weights = np.diff(scipy.special.betainc(quorum, invited - quorum + 1, np.linspace(0, 1, times.size + 1)))
     return round(float(times @ weights), 12)
 
 
@@ -94,5 +94,5 @@ def _check_medians(ms_per_sample: float, kbps: float) -> None:
 
 
 def _log_normal(median: float, sd: float, seed: int, purpose: str, clients: Ints) -> Doubles:
-    values: Doubles = median * np.exp(sd * ndtri(uniforms(seed, purpose, clients) + _HALF_CELL))
+    values: Doubles = median * np.exp(sd * scipy.special.ndtri(uniforms(seed, purpose, clients) + _HALF_CELL))
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its parts are loaded when they are first used
 
 from horae.types import Floats, Ints
 
@@ -17,7 +17,7 @@ def rotate(x: Floats, degrees: float) -> Floats:
     quarter, rest = divmod(degrees, 90)
     if rest == 0:
         return np.array(np.rot90(x, int(quarter) % 4, axes=(1, 2)), np.float32, order="C")
-    turned = ndimage.rotate(x, degrees, axes=(1, 2), reshape=False, order=1)
+    turned = scipy.ndimage.rotate(x, degrees, axes=(1, 2), reshape=False, order=1)
     return np.asarray(turned, np.float32)
 
 

@@ -7,8 +7,7 @@ Two things that must not be told apart are at most 2 C apart, and noise of σ C 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
+import scipy  # its parts are loaded when they are first used
 
 APART = 2.0  # two clipped updates, in units of C
 MOST = 1e6  # an epsilon beyond this is none
@@ -29,9 +28,12 @@ def epsilon_of(sigma: float, delta: float, visits: int) -> float | None:
         return None
     if delta_of(0.0, mu) <= delta:
         return 0.0
-    return float(brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0.0, mu**2 / 2 + 40 * mu, xtol=1e-12))
+    return float(
+        scipy.optimize.brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0.0, mu**2 / 2 + 40 * mu, xtol=1e-12)
+    )
 
 
 def delta_of(epsilon: float, mu: float) -> float:
     """δ(ε) of one Gaussian whose means are μ standard deviations apart."""
-    return float(ndtr(mu / 2 - epsilon / mu) - np.exp(epsilon + log_ndtr(-mu / 2 - epsilon / mu)))
+    below, above = scipy.special.ndtr(mu / 2 - epsilon / mu), scipy.special.log_ndtr(-mu / 2 - epsilon / mu)
+    return float(below - np.exp(epsilon + above))

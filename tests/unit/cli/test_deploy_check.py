@@ -287,7 +287,12 @@ def test_nodes_that_are_asked_for_their_horae(monkeypatch):
         return list(check_net.nodes("h:1", None, True, 0, lambda *_: answers))[1]
 
     assert told({"0": {"horae": "0.1.0"}, "1": {"horae": "0.1.0"}}).found == "0.1.0 on all 2"
-    assert told({"0": {"horae": "0.1.0"}, "1": {"horae": "0.2.0"}}).state == "warn"
+    other = told({"0": {"horae": "0.1.0"}, "1": {"horae": "0.2.0"}})
+    assert (other.state, other.found) == ("wrong", "not 0.1.0, as elsewhere: 1: 0.2.0")
+    served = told({"0": {"horae": "0.1.0", "server": "0.2.0"}, "1": {"horae": "0.2.0", "server": "0.2.0"}})
+    assert served.found == "not 0.2.0, as elsewhere: 0: 0.1.0"
+    lacking = told({"0": {"horae": "0.1.0"}, "1": {"why": "No module named 'horae'"}})
+    assert (lacking.state, lacking.found) == ("wrong", "1 of 2 cannot take part: 1: No module named 'horae'")
     assert told({"0": {"horae": "0.1.0"}}).found == "1 of 2 did not answer: 1"
 
 

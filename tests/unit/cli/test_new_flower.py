@@ -39,7 +39,8 @@ def test_the_files_fit_together(tmp_path):
 def test_run_configuration_has_what_the_server_reads(tmp_path):
     make_app(tmp_path / "app")
     table = tomllib.loads((tmp_path / "app" / "pyproject.toml").read_text())
-    assert table["tool"]["flwr"]["app"]["config"] == {"experiment": "experiment.toml", "out": ""}
+    config = table["tool"]["flwr"]["app"]["config"]
+    assert config == {"experiment": "experiment.toml", "out": "", "set": "", "check": False}
     assert table["tool"]["flwr"]["app"]["components"] == {"serverapp": "app.server:app", "clientapp": "app.client:app"}
     assert table["project"]["dependencies"][0] == "flwr>=1.40.0"
 

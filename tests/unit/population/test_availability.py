@@ -125,7 +125,7 @@ def test_a_hundred_thousand_clients_are_quick():
     ids, there = np.arange(100_000), SyntheticAvailability()
     seconds = []
     for at_s in (0.0, 1e5, 1e6):
-        start = time.perf_counter()
+        start = time.process_time()
         there.online(ids, at_s, 0)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.1

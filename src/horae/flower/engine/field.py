@@ -25,6 +25,12 @@ from horae.population import Roster, roster
 from horae.types import Ints, Plan, Records
 
 
+def recipe_of(experiment: Experiment, run: str, total: int = 0, classes: int = 0) -> Recipe:
+    """What nodes make their worlds of. total, classes: of the whole federation, 0 before it is known."""
+    table = {"experiment": experiment.table(), "total": total, "classes": classes, "run": run}
+    return Recipe("horae.flower", json.dumps(table))
+
+
 class Keeper:
     """Letters and records as bytes."""
 
@@ -55,18 +61,16 @@ class Field:
     def __init__(self, grid: Any, experiment: Experiment, out: Path) -> None:
         """Waits for the nodes. Errors: RunError where too few come."""
         site = experiment.site
-        self._grid, self._run = (
-            grid,
-            f"{experiment.name}-{hashlib.blake2b(str(out.resolve()).encode()).hexdigest()[:12]}",
-        )
+        self._grid = grid
+        self._run = f"{experiment.name}-{hashlib.blake2b(str(out.resolve()).encode()).hexdigest()[:12]}"
         want = site.nodes or max(experiment.participants, experiment.participants_later)
-        self._nodes = Nodes(grid, self._recipe(experiment, 0, 0))
+        self._nodes = Nodes(grid, recipe_of(experiment, self._run))
         self.people: Roster = roster(self._nodes.meet(want, site.timeout_s))
 
     def engine(self, experiment: Experiment, plan: Plan, world: World) -> Distributed:
         """An engine over these nodes."""
         people = self.people
-        recipe = self._recipe(experiment, people.clients, people.classes)
+        recipe = recipe_of(experiment, self._run, people.clients, people.classes)
         routes = Routes((recipe,) * people.clients, np.arange(people.clients))
         sizes = world.trainer.n_params, world.trainer.initial_buffers.size
         post = GridPost(
@@ -75,7 +79,3 @@ class Field:
         engine = Online(plan, world, experiment.site, routes, experiment.engine, post=post, keeper=Keeper())
         engine.nodes = self._nodes
         return engine
-
-    def _recipe(self, experiment: Experiment, total: int, classes: int) -> Recipe:
-        table = {"experiment": experiment.table(), "total": total, "classes": classes, "run": self._run}
-        return Recipe("horae.flower", json.dumps(table))

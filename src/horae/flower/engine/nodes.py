@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from flwr.app import Message
 
+from horae import __version__
 from horae.engines.messages import ClientFailure, Recipe, Visit
 from horae.errors import HoraeError, RunError, one_line
 from horae.flower.engine.wire import TO_SERVER, content, message_of
@@ -22,18 +23,20 @@ CARD = "query.horae"
 CARD_S = 120.0  # how long a node may take to introduce itself
 LOOK_S = 3.0  # between two looks at who is online
 CARD_NBYTES = 1 << 20
+ROLL_S = 90.0  # how long a check waits for all nodes
 
 
 @dataclass(frozen=True)
 class Introduced:
     """A node and what it said. key: its public key, empty where the SuperLink knows none; number: the client that it
-    says it is, -1 for any.
+    says it is, -1 for any; horae: the version that it has.
     """
 
     node: int
     key: bytes
     number: int
     card: Card
+    horae: str = __version__
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Nodes:
     grid: Any
     recipe: Recipe
     by_client: dict[int, Introduced] = field(default_factory=dict, init=False)
+    refused: dict[int, str] = field(default_factory=dict, init=False)
     _asked: dict[str, tuple[int, bytes, float]] = field(default_factory=dict, init=False)  # by message
     _seen: set[int] = field(default_factory=set, init=False)
     _online: set[int] = field(default_factory=set, init=False)
@@ -60,10 +64,22 @@ class Nodes:
                 found[one.node] = one
             if time.monotonic() > ends:
                 remedy = "start the SuperNodes, lower site.nodes or participants, or raise site.timeout_s"
-                raise RunError(f"{len(found)} of {want} nodes introduced themselves in {patience_s:g} s; {remedy}")
+                others = "".join(f"; node {node} is refused: {why}" for node, why in sorted(self.refused.items())[:3])
+                met = f"{len(found)} of {want} nodes introduced themselves in {patience_s:g} s"
+                raise RunError(f"{met}; {remedy}{others}")
             time.sleep(0.2)
         self.by_client = numbered(list(found.values()))
         return [self.by_client[client].card for client in range(len(self.by_client))]
+
+    def roll(self, patience_s: float = ROLL_S) -> dict[int, dict[str, str]]:
+        """Of each node that is online now, its version of horae, or why it cannot take part; nobody else is awaited."""
+        self.look(force=True)
+        ends, found = time.monotonic() + patience_s, dict[int, dict[str, str]]()
+        while self._asked and time.monotonic() < ends:
+            found |= {one.node: {"horae": one.horae} for one in self.introductions(same=False)}
+            time.sleep(0.2)
+        silent = {node: f"no answer in {patience_s:g} s" for node, _, _ in self._asked.values()}
+        return found | {node: {"why": why} for node, why in (self.refused | silent).items()}
 
     def look(self, *, force: bool = False) -> None:
         """Who is online, as often as is worth while; who is new is asked for a card."""
@@ -83,22 +99,26 @@ class Nodes:
             for message_id, info in zip(ids, new, strict=True):
                 self._asked[message_id] = (info.node_id, bytes(info.public_key), time.monotonic())
 
-    def introductions(self) -> list[Introduced]:
-        """Cards that came since."""
+    def introductions(self, *, same: bool = True) -> list[Introduced]:
+        """Cards that came since. same: another version of horae is refused."""
         found = []
         for message in self.grid.pull_messages(list(self._asked)) if self._asked else ():
             asked = self._asked.pop(message.metadata.reply_to_message_id, None)
             if asked is None or message.metadata.src_node_id != asked[0]:
                 continue
             try:
-                found.append(_introduced(message, *asked[:2]))
+                found.append(_introduced(message, *asked[:2], same=same))
             except HoraeError as error:
-                LOGGER.warning("node %d is refused: %s", asked[0], error)
+                self._refuse(asked[0], str(error))
         now = time.monotonic()
         for message_id in [m for m, (_, _, since) in self._asked.items() if now - since > CARD_S]:
             node, _, _ = self._asked.pop(message_id)
-            LOGGER.warning("node %d does not introduce itself and is refused; does it have horae?", node)
+            self._refuse(node, "it does not introduce itself; does it have horae?")
         return found
+
+    def _refuse(self, node: int, why: str) -> None:
+        self.refused[node] = why
+        LOGGER.warning("node %d is refused: %s", node, why)
 
     def idle(self, seen: Ints) -> Ints:
         """Those of these clients whose node is online now."""
@@ -141,7 +161,7 @@ def numbered(found: list[Introduced]) -> dict[int, Introduced]:
     return taken
 
 
-def _introduced(message: Message, node: int, key: bytes) -> Introduced:
+def _introduced(message: Message, node: int, key: bytes, *, same: bool) -> Introduced:
     if message.has_error():
         raise RunError(one_line(message.error.reason or "it answered with an error", 160))
     said = message_of(message.content, TO_SERVER, CARD_NBYTES)
@@ -149,9 +169,12 @@ def _introduced(message: Message, node: int, key: bytes) -> Introduced:
         raise RunError(said.why)
     try:
         table = unpack(said.payload)
+        version = one_line(table["horae"], 40)
+        if same and version != __version__:
+            raise RunError(f"it has horae {version}, the server {__version__}; install the same version everywhere")
         number, card = table["client"], Card(**table["card"]).check()
         if type(number) is not int or card.train.size != 1:
             raise TypeError("a node is one client")
     except (PackingError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"its card cannot be read: {error}") from None
-    return Introduced(node, key, number, card)
+    return Introduced(node, key, number, card, version)

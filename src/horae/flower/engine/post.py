@@ -17,7 +17,7 @@ from horae.flower.engine.nodes import Nodes
 from horae.flower.engine.wire import TO_SERVER, array_record, content, message_of
 from horae.pure.tree import Path
 
-SOON_S, LATER_S = 0.05, 1.0  # between two looks for replies: the first, the longest
+SOON_S, LATER_S = 0.05, 0.25  # between two looks for replies: the first, the longest
 SPARE_S = 60.0  # that a message lives longer than anybody waits for it
 
 

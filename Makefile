@@ -1,4 +1,4 @@
-.PHONY: demo test slow test-services test-flower flower-overhead check bench bench-peers evidence rivals pruning census alignment data-plane release-check clean
+.PHONY: demo test slow test-services test-flower flower-overhead check bench bench-gpu bench-peers evidence rivals pruning census alignment data-plane release-check clean
 PYTHON ?= python3
 BIN := .venv/bin
 

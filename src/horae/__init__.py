@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from horae.cohorts import Cohorts
+    from horae.errors import HoraeError
     from horae.experiment import Experiment, load
     from horae.population import Population
     from horae.runner import Result, run
@@ -22,11 +23,12 @@ try:
 except PackageNotFoundError:  # a source tree that is not installed
     __version__ = "0+source"
 
-__all__ = ["Cohorts", "Experiment", "Population", "Result", "__version__", "load", "run"]
+__all__ = ["Cohorts", "Experiment", "HoraeError", "Population", "Result", "__version__", "load", "run"]
 
 _HOMES = {
     "Cohorts": "horae.cohorts",
     "Experiment": "horae.experiment",
+    "HoraeError": "horae.errors",
     "Population": "horae.population",
     "Result": "horae.runner",
     "load": "horae.experiment",

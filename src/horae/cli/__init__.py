@@ -15,6 +15,8 @@ from horae.cli import (
     compare,
     deploy,
     diff,
+    doctor,
+    examples,
     explain,
     explore,
     new,
@@ -23,6 +25,7 @@ from horae.cli import (
     proxyfloxy,
     report,
     run,
+    serve,
     split,
     traces,
 )
@@ -30,7 +33,6 @@ from horae.errors import HoraeError, Stopped
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Federated learning on clients that differ.",
@@ -44,6 +46,7 @@ app.command()(compare.compare)
 app.command()(report.report)
 app.command()(diff.diff)
 app.command()(explain.explain)
+app.command()(serve.serve)
 app.command()(explore.explore)
 app.command()(align.align)
 app.command()(census.census)
@@ -63,7 +66,9 @@ app.add_typer(new_app, name="new")
 new_app.command("flower")(new.flower)
 app.add_typer(deploy_app, name="deploy")
 deploy_app.command("check")(deploy.check)
+app.command()(doctor.doctor)
 app.command()(catalogue.version)
+examples.attach(app)  # last: every command is known
 
 
 def main() -> None:
@@ -87,6 +92,8 @@ def main() -> None:
             sys.exit(2)
         _fail(f"{words} (see horae --help)", 2)
     else:
+        if code == 130:  # what typer makes of Ctrl-C, of late
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
 
 

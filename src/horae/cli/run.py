@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from horae.cli.dry import dry_run
 from horae.cli.options import DataRoot, File, Guidance, Json, Settings, changes_of, data_root_of, printed
 from horae.cli.stopping import stopping
 
@@ -33,6 +34,7 @@ def run(
         typer.Option(help="Train on an executor, by the wall clock: inline, thread, process, parsl, ray, ..."),
     ] = "",
     guidance: Guidance = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Print the experiment and an estimate; run nothing.")] = False,
     data_root: DataRoot = None,
     as_json: Json = False,
 ) -> None:
@@ -41,11 +43,12 @@ def run(
     from horae.runner import run as carry_out
 
     changes = changes_of(settings, guidance, file, resume is not None) | ({} if seed is None else {"seed": seed})
-    console = Console(stderr=True, quiet=as_json)
+    console, root = Console(stderr=True, quiet=as_json), data_root_of(data_root)
+    options: dict[str, Any] = {"out": out, "resume": resume, "workers": workers, "pool": pool, "data_root": root}
+    options["executor"] = executor
+    if dry:
+        return dry_run(file, changes, options, as_json)
     with stopping(console) as stop, Watcher(console, quiet=as_json) as watcher:
-        root = data_root_of(data_root)
-        options: dict[str, Any] = {"out": out, "resume": resume, "workers": workers, "pool": pool, "data_root": root}
-        options["executor"] = executor
         result = carry_out(file, changes=changes, watch=watcher.arm, stop=stop, **options)
     if not printed({**result.summary, "directory": str(result.directory)}, as_json):
         _show(result, Console())

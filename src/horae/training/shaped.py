@@ -22,6 +22,7 @@ from horae.training.native import Native
 from horae.training.plan import Batches
 from horae.training.pool import Path
 from horae.training.stack import affine_stack
+from horae.training.vmapped import Vmapped
 from horae.training.window import Window
 from horae.training.work import Work
 from horae.types import Bools, Doubles, Floats
@@ -110,7 +111,7 @@ def alike(path: Path, module: nn.Module) -> Path:
     layout = Layout.of_params(module)
     if isinstance(path, Lean):
         return replace(path, module=module, layout=layout, buffers=Layout.of_buffers(module))
-    if isinstance(path, Conv):
+    if isinstance(path, Conv | Vmapped):
         return path.like(module)
     assert isinstance(path, Native | Dense)  # a span is one linear layer, which has no units
     stack = affine_stack(module, (path.x.shape[1],))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -24,6 +25,7 @@ from horae.training.flops import forward_flops
 from horae.training.images import prefer_channels_last
 from horae.training.layout import Layout
 from horae.training.lean import Lean
+from horae.training.models.sparse import Bag
 from horae.training.native import MOST_LAYERS, Native, compiled
 from horae.training.plan import Training, batches
 from horae.training.pool import Hands, Near, Path, Pool
@@ -34,6 +36,9 @@ from horae.training.sparse import Sparse
 from horae.training.sparse_torch import Gathered, bag_path
 from horae.training.stack import Affine, affine_stack
 from horae.training.tasks import TASKS
+from horae.training.vmapped import Vmapped
+from horae.training.vmapped_device import CPU, gpu_for
+from horae.training.vmapped_step import refused
 from horae.training.work import Trained, Work
 from horae.types import Bools, Doubles, Floats, Ints, TaskName, Updates
 
@@ -47,7 +52,8 @@ class Trainer:
     """Trains and tests models of one architecture on one data set; the same work gives the same bits.
 
     path_name: "native" (compiled), "span" or "dense" (clients in lock-step), "sparse" (compiled) or "gathered" (bags of
-    words), "conv" (sequential convolutional networks), or "lean" (any module): see docs/decisions 0010.
+    words), "conv" (sequential convolutional networks), "vmap" or "vmap-cuda" (side by side, for a GPU), or "lean" (any
+    module): see docs/decisions 0010.
     workers: processes that share a round's clients; they change no bit, and `close` ends them. pool: whose processes:
     "local", "ray", "parsl", or "package.module:function" for a function of the number of workers that returns a
     concurrent.futures.Executor.
@@ -75,14 +81,15 @@ class Trainer:
         self._samples, self.task = Samples.of(x, y, scale), TASKS[task]
         self._params, self._buffers = Layout.of_params(self.module), Layout.of_buffers(self.module)
         near = pool == LOCAL
-        self._path, self._arena = self._choose_path(workers), Arena(shared=near and workers > 1)
+        self._path, self._arena = self._choose_path(workers, near=near), Arena(shared=near and workers > 1)
         self._shaped = Shaped(self._path, self.module, self._samples.example)
         hands: Hands = (
             Near(self._shaped, workers, training.threads)
             if near
             else Far(self._shaped, training.threads, starter(pool, workers))
         )
-        self._pool = None if near and workers == 1 else Pool(self._shaped, workers, self._arena, hands)
+        alone = near and (workers == 1 or self._path.name == "vmap-cuda")  # one process drives a GPU
+        self._pool = None if alone else Pool(self._shaped, workers, self._arena, hands)
         self.path_name, self.n_params = self._path.name, self._params.size
         self.initial_params, self.initial_buffers = self._params.flatten(module), self._buffers.flatten(module)
         self.flops_per_sample = forward_flops(self.module, self._samples.example)
@@ -95,7 +102,8 @@ class Trainer:
         plan = batches(table, sizes, work.clients, self.seed, work.round, work.efforts)
         plan = plan if work.weights is None else plan.weighted(work.weights)
         processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
-        packs = self._path if isinstance(self._path, Sparse | Gathered | Conv) else None
+        kinds = Sparse | Gathered | Conv if self._pool is not None else Sparse | Gathered | Conv | Vmapped
+        packs = self._path if isinstance(self._path, kinds) else None
         updates, name = self._arena.take(len(sizes), packs.columns(work, index) if packs else self.n_params)
         if self._pool is None:
             buffers, sums = self._shaped.train(work, index, updates)
@@ -138,6 +146,9 @@ class Trainer:
     @torch.inference_mode()
     def answers(self, params: Floats, buffers: Floats, rows: Ints) -> Iterator[tuple[Tensor, Tensor]]:
         """The model's outputs and the truth for some rows of the data set, a block after the other."""
+        if isinstance(self._path, Vmapped):
+            yield from self._path.answers(params, buffers, rows, self._block)
+            return
         module = self.module.eval()
         tensors = {**self._params.views(torch.tensor(params)), **self._buffers.views(torch.tensor(buffers))}
         every = torch.from_numpy(rows)
@@ -159,13 +170,16 @@ class Trainer:
         right, asked, each = (torch.cat(column).numpy() for column in zip(*columns, strict=True))
         return right, asked, each
 
-    def _choose_path(self, workers: int) -> Path:
+    def _choose_path(self, workers: int, *, near: bool = True) -> Path:
         """The quickest path that can train this module, or the one that [training] names."""
         samples, wanted = self._samples, self.training.path
         plain = self.task is TASKS["classification"] and not samples.tokens
         stack = affine_stack(self.module, tuple(samples.x.shape[1:])) if plain else None
         self._block = DEEP_BLOCK if stack is None else TEST_BLOCK
         prefer_channels_last(self.module)
+        side = self._side_by_side(near=near)
+        if side is not None:
+            return side
         bag = bag_path(self.module, samples, self.training) if self.task is TASKS["classification"] else None
         if bag is not None:
             return bag
@@ -186,6 +200,29 @@ class Trainer:
             return Span(self._dense(stack))
         self._insist(wanted != "span", "the model is more than one linear layer; use auto")
         return self._dense(stack) if small <= LOCKSTEP_FLOATS or wanted == "dense" else self._lean(samples)
+
+    def _side_by_side(self, *, near: bool) -> Path | None:
+        """The path for a GPU where it is wanted, or `lean` in its place; None where another one is to be found."""
+        training, task = self.training, self.task
+        there, wanted = gpu_for(training, near=near), training.path
+        exact = training.precision == "float32"
+        open_to = wanted in ("auto", "vmap") or training.device != "cuda"
+        require(
+            open_to, "training.path", 'be auto or vmap with device = "cuda"', wanted, "the processor does the others"
+        )
+        words_only = isinstance(self.module, Bag) and training.device == "auto"  # these are quick on the processor
+        if wanted == "vmap" or (wanted == "auto" and there is not None and not words_only):
+            lean = self._lean(self._samples)
+            why = refused(self.module, self._samples, task)
+            if not why:
+                return Vmapped(lean, there or CPU)
+            remedy = f"these clients cannot train side by side: {why}"
+            require(exact, "training.precision", "be float32", training.precision, remedy)
+            words = "clients of this model cannot train side by side (%s): the processor trains them"
+            logging.getLogger(__name__).warning(words, why)
+            return lean if wanted == "vmap" else None
+        require(exact, "training.precision", 'be "float32" where training.path is not "vmap"', training.precision)
+        return None
 
     def _lean(self, samples: Samples) -> Lean:
         return Lean(self.module, self._params, self._buffers, self.training, samples, self.seed, self.task)

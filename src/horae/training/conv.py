@@ -19,8 +19,8 @@ from horae.training.conv_layers import Layer, Linear
 from horae.training.conv_net import Net, conv_stack
 from horae.training.conv_pack import Packing, borrowed
 from horae.training.conv_updates import Factored
-from horae.training.conv_wide import Wide, coefficients, ended
-from horae.training.descent import Descent
+from horae.training.conv_wide import Wide, ended
+from horae.training.descent import Descent, coefficients
 from horae.training.layout import Layout
 from horae.training.plan import Batches, Training
 from horae.training.samples import Samples

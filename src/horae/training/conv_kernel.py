@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from horae.training.compiling import compiled_library
 
 SOURCE = Path(__file__).with_name("conv.c")
 FLAGS = (  # the best that the compiler takes
@@ -35,7 +31,7 @@ class Shape(ctypes.Structure):
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The kernel, compiled if it was not yet; None where there is no compiler, or where it is not to be trusted."""
-    library = _load(_cached())
+    library = _typed(compiled_library(SOURCE, FLAGS))
     return library if library is not None and _agrees(library) else None
 
 
@@ -78,38 +74,7 @@ def _kernel() -> ctypes.CDLL:
     return kernel
 
 
-def _cached() -> Path | None:
-    """The compiled file. Its name tells source, compiler and processor, so that a shared home serves many machines."""
-    compiler = shutil.which(os.environ.get("CC") or "cc")
-    if compiler is None:
-        return None
-    facts = (SOURCE.read_bytes(), _output(compiler, "--version"), _processor(), repr(FLAGS).encode())
-    name = f"conv-{hashlib.blake2b(b'|'.join(facts), digest_size=12).hexdigest()}.so"
-    file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "horae" / "kernels" / name
-    return file if file.exists() or _compile(compiler, file) else None
-
-
-def _compile(compiler: str, file: Path) -> bool:
-    """Whether it worked, with the first flags that the compiler takes."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-            made = Path(folder) / file.name
-            for flags in FLAGS:
-                words = [compiler, *flags, "-shared", "-fPIC", "-o", str(made), str(SOURCE), "-lm"]
-                if subprocess.run(words, capture_output=True, timeout=120).returncode == 0:
-                    os.replace(made, file)
-                    return True
-    except (OSError, subprocess.SubprocessError):
-        pass
-    return False
-
-
-def _load(file: Path | None) -> ctypes.CDLL | None:
-    try:
-        library = None if file is None else ctypes.CDLL(str(file))
-    except OSError:
-        return None
+def _typed(library: ctypes.CDLL | None) -> ctypes.CDLL | None:
     if library is not None:
         library.forward.argtypes, library.forward.restype = (ctypes.c_void_p,) * 8, None
         library.backward.argtypes, library.backward.restype = (ctypes.c_void_p,) * 11, None
@@ -146,19 +111,3 @@ def _agrees(library: ctypes.CDLL) -> bool:
         and torch.allclose(slopes, expected, atol=1e-5)
         and torch.allclose(sums[:2], torch.stack([3 * z[2], back[0]]))
     )
-
-
-def _output(*words: str) -> bytes:
-    try:
-        return subprocess.run(words, capture_output=True, timeout=30).stdout
-    except (OSError, subprocess.SubprocessError):
-        return b""
-
-
-def _processor() -> bytes:
-    """What the compiler's "native" means here."""
-    try:
-        lines = Path("/proc/cpuinfo").read_bytes().split(b"\n\n")[0].split(b"\n")
-        return b"|".join(line for line in lines if line.startswith((b"model name", b"flags", b"Features", b"CPU part")))
-    except OSError:
-        return " ".join(platform.uname()).encode()

@@ -13,14 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from horae.training.conv_layers import Linear
-from horae.training.plan import Training
-from horae.training.work import Work
-from horae.types import Floats, Ints
+from horae.types import Ints
 
 
 @dataclass
@@ -70,26 +67,6 @@ class Wide:
             inner = torch.bmm(new, alike[:active, :step].flatten(1, 2).transpose(1, 2))
             inner *= self.coefficients[step, 1 : step + 1].repeat_interleave(batch)
             out.baddbmm_(inner, other[:active, :step].flatten(1, 2))
-
-
-def coefficients(training: Training, work: Work, steps: int) -> Floats:
-    """What w is made of after s steps, in row s: the weight of w_0, then of each step's gradient: `(steps + 1,) * 2`.
-
-    The optimiser's own recursion, on coefficients: g = e_s + prox (w - w_0) + weight_decay w, m ← momentum m + g,
-    w ← w - lr m.
-    """
-    lr = training.lr_at(work.round) * work.lr_scale
-    w, m = np.zeros(steps + 1), np.zeros(steps + 1)
-    w[0] = 1.0
-    table = [w.copy()]
-    for s in range(steps):
-        g = training.weight_decay * w + work.correction.prox * w
-        g[0] -= work.correction.prox
-        g[s + 1] += 1.0
-        m = training.momentum * m + g
-        w = w - lr * m
-        table.append(w.copy())
-    return np.stack(table).astype(np.float32)
 
 
 def ended(wide: Wide, taken: Ints) -> Tensor:

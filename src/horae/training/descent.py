@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from horae.training.plan import Training
 from horae.training.work import Work
-from horae.types import Ints
+from horae.types import Floats, Ints
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's, as in torch.optim
 
@@ -80,3 +81,23 @@ def _drift(work: Work, rows: Ints) -> Tensor | None:
     if drift is None:
         return None
     return torch.tensor(drift if drift.ndim == 1 else drift[rows], dtype=torch.float32).expand(len(rows), -1)
+
+
+def coefficients(training: Training, work: Work, steps: int) -> Floats:
+    """What w is made of after s steps, in row s: the weight of w_0, then of each step's gradient: `(steps + 1,) * 2`.
+
+    The optimiser's own recursion, on coefficients: g = e_s + prox (w - w_0) + weight_decay w, m ← momentum m + g,
+    w ← w - lr m.
+    """
+    lr = training.lr_at(work.round) * work.lr_scale
+    w, m = np.zeros(steps + 1), np.zeros(steps + 1)
+    w[0] = 1.0
+    table = [w.copy()]
+    for s in range(steps):
+        g = training.weight_decay * w + work.correction.prox * w
+        g[0] -= work.correction.prox
+        g[s + 1] += 1.0
+        m = training.momentum * m + g
+        w = w - lr * m
+        table.append(w.copy())
+    return np.stack(table).astype(np.float32)

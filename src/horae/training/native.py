@@ -7,12 +7,6 @@ their gradient is summed: there is nothing left to wait for but arithmetic.
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +15,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from horae.training.compiling import compiled_library
 from horae.training.descent import BETA1, BETA2, EPSILON
 from horae.training.layout import Layout
 from horae.training.plan import Batches, Training
@@ -204,43 +199,12 @@ def _kernel() -> ctypes.CDLL:
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The kernel, compiled if it was not yet; None where there is no compiler, or where it is not to be trusted."""
-    library = _load(_cached())
+    library = _typed(compiled_library(SOURCE, FLAGS))
     return library if library is not None and _agrees(library) else None
 
 
-def _cached() -> Path | None:
-    """The compiled file. Its name tells source, compiler and processor, so that a shared home serves many machines."""
-    compiler = shutil.which(os.environ.get("CC") or "cc")
-    if compiler is None:
-        return None
-    facts = (SOURCE.read_bytes(), _output(compiler, "--version"), _processor(), repr(FLAGS).encode())
-    name = f"kernel-{hashlib.blake2b(b'|'.join(facts), digest_size=12).hexdigest()}.so"
-    file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "horae" / "kernels" / name
-    return file if file.exists() or _compile(compiler, file) else None
-
-
-def _compile(compiler: str, file: Path) -> bool:
-    """Whether it worked, with the first flags that the compiler takes."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-            made = Path(folder) / file.name
-            for flags in FLAGS:
-                words = [compiler, *flags, "-shared", "-fPIC", "-o", str(made), str(SOURCE), "-lm"]
-                if subprocess.run(words, capture_output=True, timeout=120).returncode == 0:
-                    os.replace(made, file)
-                    return True
-    except (OSError, subprocess.SubprocessError):
-        pass
-    return False
-
-
-def _load(file: Path | None) -> ctypes.CDLL | None:
-    if file is None:
-        return None
-    try:
-        library = ctypes.CDLL(str(file))
-    except OSError:
+def _typed(library: ctypes.CDLL | None) -> ctypes.CDLL | None:
+    if library is None:
         return None
     array, number = ctypes.c_void_p, ctypes.c_int64
     library.scratch_size.argtypes, library.scratch_size.restype = (array, number, number, number), number
@@ -283,19 +247,3 @@ def _up(n: int, m: int) -> int:
 
 def _part(start: int, size: int) -> slice:
     return slice(start, start + size)
-
-
-def _output(*words: str) -> bytes:
-    try:
-        return subprocess.run(words, capture_output=True, timeout=30).stdout
-    except (OSError, subprocess.SubprocessError):
-        return b""
-
-
-def _processor() -> bytes:
-    """What the compiler's "native" means here."""
-    try:
-        lines = Path("/proc/cpuinfo").read_bytes().split(b"\n\n")[0].split(b"\n")
-        return b"|".join(line for line in lines if line.startswith((b"model name", b"flags", b"Features", b"CPU part")))
-    except OSError:
-        return " ".join(platform.uname()).encode()

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from horae.training.dense import Dense
-from horae.training.plan import Batches, Training
+from horae.training.descent import coefficients
+from horae.training.plan import Batches
 from horae.training.work import Work
 from horae.types import Doubles, Floats, Ints
 
@@ -72,7 +73,7 @@ class Span:
         y, weight, at_work = columns
         k, steps, batch, classes = first.shape
         slopes, losses = torch.zeros(k, steps * batch, classes), torch.zeros(k, steps, dtype=torch.float64)
-        table, inner = _weights(work.table or self.dense.training, work, steps), _inner(x)
+        table, inner = coefficients(work.table or self.dense.training, work, steps), _inner(x)
         if self.dense.stack[0].bias:
             inner += 1.0  # a bias is an input that is always 1
         for s in range(steps):
@@ -113,26 +114,6 @@ def _inner(x: Tensor) -> Tensor:
     for own, out in zip(x.numpy(), inner, strict=True):
         np.matmul(own, own.T, out=out)
     return torch.from_numpy(inner)
-
-
-def _weights(training: Training, work: Work, steps: int) -> Floats:
-    """What w is made of after s steps, in row s: the weight of w_0, then of each step's gradient: `(steps + 1,) * 2`.
-
-    The optimiser's own recursion, on coefficients: g = e_s + prox (w - w_0) + weight_decay w, m ← momentum m + g,
-    w ← w - lr m.
-    """
-    lr = training.lr_at(work.round) * work.lr_scale
-    w, m = np.zeros(steps + 1), np.zeros(steps + 1)
-    w[0] = 1.0
-    table = [w.copy()]
-    for s in range(steps):
-        g = training.weight_decay * w + work.correction.prox * w
-        g[0] -= work.correction.prox
-        g[s + 1] += 1.0
-        m = training.momentum * m + g
-        w = w - lr * m
-        table.append(w.copy())
-    return np.stack(table).astype(np.float32)
 
 
 def _each(values: Floats, batch: int) -> Tensor:

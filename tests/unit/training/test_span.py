@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from horae.training import Trainer, Training, Work
-from horae.training.span import MOST_SAMPLES, _weights
+from horae.training.descent import coefficients
+from horae.training.span import MOST_SAMPLES
 from horae.types import Correction
 
 EMPTY = np.zeros(0, np.float32)
@@ -17,20 +18,20 @@ def work(**more):
 
 
 def test_plain_steps_take_every_gradient_alike():
-    table = _weights(Training(lr=0.5), work(), 2)
+    table = coefficients(Training(lr=0.5), work(), 2)
     assert table.tolist() == [[1, 0, 0], [1, -0.5, 0], [1, -0.5, -0.5]]
 
 
 def test_momentum_repeats_the_first_gradient():
     # m1 = g0, m2 = ½ g0 + g1: w2 = w0 - 1.5 g0 - g1
-    assert _weights(Training(lr=1.0, momentum=0.5), work(), 2)[2].tolist() == [1, -1.5, -1]
+    assert coefficients(Training(lr=1.0, momentum=0.5), work(), 2)[2].tolist() == [1, -1.5, -1]
 
 
 def test_weight_decay_shrinks_and_prox_pulls_back():
     # w1 = (1 - ½) w0 - g0; w2 = ½ w1 - g1 = ¼ w0 - ½ g0 - g1
-    assert _weights(Training(lr=1.0, weight_decay=0.5), work(), 2)[2].tolist() == [0.25, -0.5, -1]
+    assert coefficients(Training(lr=1.0, weight_decay=0.5), work(), 2)[2].tolist() == [0.25, -0.5, -1]
     # w1 = w0 - g0; w2 = w1 - ½ (w1 - w0) - g1 = w0 - ½ g0 - g1
-    assert _weights(Training(lr=1.0), work(correction=Correction(0.5)), 2)[2].tolist() == [1, -0.5, -1]
+    assert coefficients(Training(lr=1.0), work(correction=Correction(0.5)), 2)[2].tolist() == [1, -0.5, -1]
 
 
 @pytest.mark.parametrize(

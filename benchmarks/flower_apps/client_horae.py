@@ -2,12 +2,13 @@
 
 from overhead.data import samples
 
-from horae import Population
 from horae.flower import client_app
 
 
 def population(node):
     """Of one client."""
+    from horae import Population  # here: most messages find the population made
+
     return Population.from_arrays([samples(node)], name="overhead")
 
 

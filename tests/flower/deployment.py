@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +62,7 @@ class Deployment:
         self.home = Path(self.home).resolve()
         self.home.mkdir(parents=True, exist_ok=True)
         self.port, *self.node_ports = free_ports(1 + self.nodes)
+        self.runtime = Path(tempfile.mkdtemp(prefix="run-"))  # for sockets, whose names must be short
 
     @property
     def address(self) -> str:
@@ -233,6 +236,12 @@ class Deployment:
         for owned in (*self.runs, *self.supernodes.values(), self.superlink):
             if owned is not None:
                 owned.kill()
+        shutil.rmtree(self.runtime, ignore_errors=True)
+
+    @property
+    def kept(self) -> list[Path]:
+        """The sockets of the processes that nodes keep between messages."""
+        return [file for file in self.runtime.rglob("*") if file.is_socket()]
 
     # ---------------------------------------------------------------- parts
 
@@ -249,6 +258,7 @@ class Deployment:
         given = quiet()
         bins = [BIN] if self.warm is None else [self.warm.bin, BIN]
         ours = {"PATH": os.pathsep.join([*map(str, bins), given["PATH"]]), "FLWR_HOME": str(home)}
+        ours["XDG_RUNTIME_DIR"] = str(self.runtime)
         if self.warm is not None and self.nap:
             ours[NAP] = str(self.nap)
         changed = {**given, **ours, **self.env}

@@ -61,6 +61,7 @@ def test_the_same_file_and_seed_give_the_same_cohorts_and_models(deploy, app, tm
     assert found["accuracy"] == pytest.approx(auxo.accuracy, abs=1e-6)
     assert found["accuracy"] > single.accuracy + 0.02
     assert not events(out, "failure")
+    assert len(here.kept) == 8  # each node trained in one process, however many messages came
     rounds = [(e["cohort"], e["number"], e["clients"]) for e in events(out, "round")]
     assert rounds == [(e["cohort"], e["number"], e["clients"]) for e in events(auxo.directory, "round")]
     mine = models(out)

@@ -18,7 +18,7 @@ from test_engine_flower import _table, events, models
 
 from horae.flower import client_app
 from horae.flower.apps import conduct
-from horae.flower.engine.wire import TO_SERVER, content, message_of
+from horae.flower.engine.heads import TO_SERVER, content, message_of
 from horae.pure.packing import pack, unpack
 
 pytestmark = pytest.mark.flower

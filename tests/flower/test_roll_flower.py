@@ -17,7 +17,7 @@ from flwr.app import Error, Message
 from test_field_flower import SMALL, Near
 
 from horae.flower.apps import conduct, planned, roll, settings
-from horae.flower.engine.wire import TO_SERVER, content, message_of
+from horae.flower.engine.heads import TO_SERVER, content, message_of
 from horae.flower.making import make_app
 from horae.pure.packing import pack, unpack
 

@@ -10,20 +10,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flwr.app import Context, Message
+from flwr.app import ConfigRecord, Context, Message
 from flwr.clientapp import ClientApp
-from flwr.serverapp import Grid, ServerApp
 
 from horae.errors import ConfigError, HoraeError, require
-from horae.experiment import Experiment, load
-from horae.flower.engine.node import Brings, answer, introduce
-from horae.flower.finding import ROLL
-from horae.settings import parse_setting
+from horae.flower.engine.keeping import through
+from horae.flower.engine.wire import Node, Parts, closed, opened
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported where they are needed: a node starts for every message
+    from flwr.serverapp import Grid, ServerApp
+
+    from horae.experiment import Experiment
+    from horae.flower.engine.node import Brings
     from horae.runner import Result
 
 LOGGER = logging.getLogger("flwr.horae")
+MOST = 1 << 34  # bytes of a model
 OURS = ("experiment", "out", "set", "check")  # keys of the run configuration; others with a dot change the experiment
 
 
@@ -32,20 +34,48 @@ def client_app(data: Brings | None = None, mods: Any = ()) -> ClientApp:
 
     data: a function of the node's configuration that returns its samples, a `horae.Population` of one client; None: the
     node plays client number `client` of the population that the experiment names. mods: Flower's, around all messages.
-    The node's configuration (--node-config) has `client`, its number, and `state-dir`, where its affinity record lasts.
+    The node's configuration (--node-config) has `client`, its number, `state-dir`, where its affinity record lasts, and
+    `keep-s`, how long a process is kept for the next message (600 s; 0: none).
     """
     app = ClientApp(mods=list(mods))
 
     def work(message: Message, context: Context) -> Message:
-        return answer(message, context, data)
-
-    def who(message: Message, context: Context) -> Message:
-        return introduce(message, context, data)
+        return answered(message, context, data)
 
     app.train("round")(work)
     app.query("ask")(work)
-    app.query("horae")(who)
+    app.query("horae")(work)
     return app
+
+
+def answered(message: Message, context: Context, data: Brings | None) -> Message:
+    """Whatever happens, an answer."""
+    held = {name: record for name, record in context.state.items() if isinstance(record, ConfigRecord)}
+    state = {
+        name: {key: item for key, item in record.items() if isinstance(item, bytes)} for name, record in held.items()
+    }
+    node = Node(dict(context.node_config), {name: items for name, items in state.items() if name.startswith("horae.")})
+    try:
+        parts = opened(message.content, MOST)
+        said = through(parts, node, data) or _here(parts, node, data)
+    except HoraeError as error:
+        said = _refused(error)
+    for name, items in node.state.items():
+        context.state[name] = ConfigRecord(dict(items))
+    return Message(closed(said), reply_to=message)
+
+
+def _here(parts: Parts, node: Node, data: Brings | None) -> Parts:
+    from horae.flower.engine.node import answer
+
+    return answer(parts, node, data)
+
+
+def _refused(error: HoraeError) -> Parts:
+    from horae.engines.messages import ClientFailure
+    from horae.flower.engine.heads import packed
+
+    return packed(ClientFailure.of(0, error))
 
 
 def server_app() -> ServerApp:
@@ -55,6 +85,10 @@ def server_app() -> ServerApp:
     (the run's directory; what was stopped there goes on), `set` (changes of the experiment, "training.lr=0.05 seed=3";
     dotted keys do the same) and `check` (true: ask the nodes which horae they have, and end).
     """
+    from flwr.serverapp import ServerApp
+
+    from horae.flower.finding import ROLL
+
     caller = Path(sys._getframe(1).f_globals.get("__file__", "server.py")).resolve()
     app = ServerApp()
 
@@ -76,7 +110,7 @@ def server_app() -> ServerApp:
 
 def conduct(grid: Any, config: dict[str, Any], place: Path) -> Result:
     """Carry out the experiment, or go on with it, over the nodes of this grid. Errors: HoraeError."""
-    from horae.flower.engine.field import Field  # the server's alone: a node, which starts for every message, has none
+    from horae.flower.engine.field import Field
     from horae.runner import run
 
     experiment = planned(config, place)
@@ -97,6 +131,8 @@ def roll(grid: Any, config: dict[str, Any], place: Path) -> dict[str, Any]:
 
 def planned(config: dict[str, Any], place: Path) -> Experiment:
     """The experiment as the run configuration names and changes it. Errors: ConfigError."""
+    from horae.experiment import load
+
     name = str(config.get("experiment") or "experiment.toml")
     files = [Path(name).expanduser(), place / name, place.parent / name]
     file = next((f for f in files if f.is_file()), None)
@@ -113,6 +149,8 @@ def settings(words: Any) -> dict[str, Any]:
     >>> settings("training.lr=0.05 model.name=mlp 'population.degrees=[0.0, 90.0]'")
     {'training.lr': 0.05, 'model.name': 'mlp', 'population.degrees': [0.0, 90.0]}
     """
+    from horae.settings import parse_setting
+
     require(type(words) is str, "run-config set", "be a text of changes", words, 'such as "training.lr=0.05 seed=3"')
     try:
         return dict(parse_setting(word) for word in shlex.split(words))

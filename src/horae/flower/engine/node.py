@@ -1,6 +1,6 @@
 """What a ClientApp does: it introduces itself, trains its client's part of a round, and answers questions.
 
-Flower may start a process for every message, so everything is made when it is needed, and kept as long as that lasts.
+Nothing here is of Flower. Everything is made when it is needed, and kept as long as the process lasts: see keeping.py.
 """
 
 from __future__ import annotations
@@ -12,58 +12,50 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flwr.app import ConfigRecord, Context, Message
-
 from horae import __version__
 from horae.census.vault import Folder, Held
 from horae.engines.members import kept_in
-from horae.engines.messages import Answer, ClientFailure, Question, Recipe, Reply, Task
+from horae.engines.messages import Answer, ClientFailure, Question, Recipe, Reply, Task, Visit
 from horae.engines.worker import lend, work
 from horae.engines.world import World
 from horae.errors import ConfigError, require
 from horae.experiment import load
 from horae.flower.affinity import Memory
 from horae.flower.affinity_bytes import read_messages
-from horae.flower.engine.wire import TO_NODES, content, message_of
+from horae.flower.engine.heads import TO_NODES, packed, unpacked
+from horae.flower.engine.wire import Node, Parts
 from horae.population import Card, Population, part
 from horae.pure.packing import pack
 from horae.types import Plan
 
 Brings = Callable[[Mapping[str, Any]], Population]  # a node's configuration -> its own samples
-MOST_NBYTES = 1 << 34  # of a model
 RAM = "horae.affinity"
 MEMBER = "horae.census"
 _made: dict[str, tuple[Plan, World]] = {}
 
 
-def introduce(message: Message, context: Context, brings: Brings | None) -> Message:
-    """Answer with this client's card and the versions that are here."""
-    try:
-        visit = message_of(message.content, TO_NODES, MOST_NBYTES)
-        number = client_of(context.node_config)
-        if brings is None:
-            whole = load(json.loads(visit.recipe.text)["experiment"])
-            people = whole.parts["population"].build(whole.seed, None)
-            card = Card.of(people.name, people).only(_within(number, people))
-        else:
-            card = Card.of("own", _own(brings, context.node_config))
-        table = {"client": number, "card": vars(card), "horae": __version__}
-        said: Any = Answer(visit.client, pack(table))
-    except Exception as error:
-        said = ClientFailure.of(0, error)
-    return Message(content(said), reply_to=message)
-
-
-def answer(message: Message, context: Context, brings: Brings | None) -> Message:
-    """Do a task, or answer a question."""
+def answer(parts: Parts, node: Node, brings: Brings | None) -> Parts:
+    """Introduce this client, do a task, or answer a question."""
     number = -1
     try:
-        number = client_of(context.node_config)
-        task = message_of(message.content, TO_NODES, MOST_NBYTES)
-        said: Any = _answered(task, context, brings, number)
+        number = client_of(node.config)
+        asked = unpacked(parts, TO_NODES)
+        say = _card if isinstance(asked, Visit) else _answered
+        said: Any = say(asked, node, brings, number)
     except Exception as error:
         said = ClientFailure.of(max(number, 0), error)
-    return Message(content(said), reply_to=message)
+    return packed(said)
+
+
+def _card(visit: Any, node: Node, brings: Brings | None, number: int) -> Answer:
+    """This client's card, and the version that is here."""
+    if brings is None:
+        whole = load(json.loads(visit.recipe.text)["experiment"])
+        people = whole.parts["population"].build(whole.seed, None)
+        card = Card.of(people.name, people).only(_within(number, people))
+    else:
+        card = Card.of("own", _own(brings, node.config))
+    return Answer(visit.client, pack({"client": number, "card": vars(card), "horae": __version__}))
 
 
 def client_of(config: Mapping[str, Any]) -> int:
@@ -73,44 +65,42 @@ def client_of(config: Mapping[str, Any]) -> int:
     return int(found)
 
 
-def _answered(task: Task | Question, context: Context, brings: Brings | None, number: int) -> Any:
+def _answered(task: Any, node: Node, brings: Brings | None, number: int) -> Any:
     number = task.client if number < 0 else number
     if task.client != number:
         raise ConfigError(f"this node is client {number}, the message is for client {task.client}")
-    plan, world = _world(task.recipe, context.node_config, brings, number)
+    plan, world = _world(task.recipe, node.config, brings, number)
     lend(task.recipe, plan, world)
     if not isinstance(task, Task):
-        return _told(task, context, number)
-    memory = _memory(json.loads(task.recipe.text)["run"], number, context)
+        return _told(task, node, number)
+    memory = _memory(json.loads(task.recipe.text)["run"], number, node)
     for serial, letter in read_messages(task.letters, number) if task.letters else ():
         memory.read(plan.clustering, [letter], serial)
-    if not context.node_config.get("state-dir"):
-        context.state[RAM] = ConfigRecord({"record": memory.save()})
+    if not node.config.get("state-dir"):
+        node.state[RAM] = {"record": memory.save()}
     said = work(task)
     return replace(said, record=memory.dump()) if isinstance(said, Reply) else said
 
 
-def _told(task: Question, context: Context, number: int) -> Any:
+def _told(task: Question, node: Node, number: int) -> Any:
     """Its answer; a census's member is kept where the affinity record is."""
     run = json.loads(task.recipe.text)["run"]
-    if place := context.node_config.get("state-dir"):
+    if place := node.config.get("state-dir"):
         with kept_in(Folder(Path(str(place)) / f"census-{hashlib.sha256(run.encode()).hexdigest()[:32]}")):
             return work(task)
-    held = context.state.get(MEMBER)
-    vault = Held({name: bytes(item) for name, item in held.items()} if isinstance(held, ConfigRecord) else {})
+    vault = Held(dict(node.state.get(MEMBER, {})))
     with kept_in(vault):
         said = work(task)
     if vault.items:
-        context.state[MEMBER] = ConfigRecord(dict(vault.items))
+        node.state[MEMBER] = dict(vault.items)
     return said
 
 
-def _memory(run: str, number: int, context: Context) -> Memory:
+def _memory(run: str, number: int, node: Node) -> Memory:
     """On disk where the node names a state-dir, else in its RAM."""
-    if place := context.node_config.get("state-dir"):
+    if place := node.config.get("state-dir"):
         return Memory.open(Path(str(place)), run, number)
-    held = context.state.get(RAM)
-    return Memory.held(held["record"] if isinstance(held, ConfigRecord) else b"", run, number)
+    return Memory.held(node.state.get(RAM, {}).get("record", b""), run, number)
 
 
 def _world(recipe: Recipe, config: Mapping[str, Any], brings: Brings | None, number: int) -> tuple[Plan, World]:

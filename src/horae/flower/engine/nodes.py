@@ -13,7 +13,7 @@ from flwr.app import Message
 from horae import __version__
 from horae.engines.messages import ClientFailure, Recipe, Visit
 from horae.errors import HoraeError, RunError, one_line
-from horae.flower.engine.wire import TO_SERVER, content, message_of
+from horae.flower.engine.heads import TO_SERVER, content, message_of
 from horae.population import Card
 from horae.pure.packing import PackingError, unpack
 from horae.types import Ints

@@ -13,8 +13,9 @@ from horae.engines.dispatch import LATE, Answered, Errand
 from horae.engines.messages import ClientFailure, Task
 from horae.errors import HoraeError, one_line
 from horae.flower.engine.checking import REFUSED, Checker
+from horae.flower.engine.heads import TO_SERVER, content, message_of
 from horae.flower.engine.nodes import Nodes
-from horae.flower.engine.wire import TO_SERVER, array_record, content, message_of
+from horae.flower.engine.wire import array_record
 from horae.pure.tree import Path
 
 SOON_S, LATER_S = 0.05, 0.25  # between two looks for replies: the first, the longest

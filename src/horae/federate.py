@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from horae.errors import RunError
 from horae.ledger import Ledger
 from horae.pure.states import where
 from horae.pure.streams import stream
@@ -113,7 +114,11 @@ def federate(
         plan.aggregator.keep(standing.tree.paths())
     standing = start_ready(plan, standing, engine)
     for outcome in engine.finished():
-        standing, over = turn(plan, standing, outcome.healthy(), engine, recorder)
+        try:
+            standing, over = turn(plan, standing, outcome.healthy(), engine, recorder)
+        except RunError:  # an update is gone: the log has the round and its failures, the checkpoint what was before
+            recorder.round(outcome, standing.tree, [], None)
+            raise
         for observer in observers:
             observer.look(standing, engine, over=over)
         if over:

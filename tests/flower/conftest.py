@@ -26,8 +26,8 @@ def warm():
 def deploy(tmp_path, request):
     """Makes running deployments: deploy(nodes=4, tls=True). All end with the test.
 
-    quick=True (the default) forks Flower's commands from a warm process and polls ten times a second; quick=False is
-    Flower as it comes.
+    quick=True (the default) forks Flower's commands from a warm process and polls ten times a second, less often where
+    many nodes would keep the processor busy with polls alone; quick=False is Flower as it comes.
     """
     pytest.importorskip("flwr")
     from deployment import Deployment
@@ -35,7 +35,7 @@ def deploy(tmp_path, request):
     made = []
 
     def begin(quick=True, **fields):
-        speed = {"warm": request.getfixturevalue("warm"), "nap": 0.1} if quick else {}
+        speed = {"warm": request.getfixturevalue("warm"), "nap": 0.05 * max(2, fields.get("nodes", 2))} if quick else {}
         made.append(Deployment(tmp_path / f"deployment-{len(made)}", **{**speed, **fields}))
         return made[-1].start()
 

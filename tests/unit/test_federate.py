@@ -10,6 +10,7 @@ from horae.alignment import Off
 from horae.clustering import Auxo, Oracle, Single
 from horae.data_planes import Inline
 from horae.engines import Scripted
+from horae.errors import RunError
 from horae.federate import Budget, federate
 from horae.pruning import Dense
 from horae.pure.packing import pack, unpack
@@ -59,6 +60,19 @@ def test_the_model_is_evicted_after_its_round():
     plane = Inline()
     federate(plan(data_plane=plane), ZERO, Scripted(ones, np.arange(10)), Notebook())
     assert plane.stats()["objects"] == plane.stats()["nbytes"] == 0
+
+
+def test_a_round_that_cannot_be_aggregated_is_written_down_before_the_run_ends():
+    class Gone(FedAvg):
+        def weigh(self, outcome):
+            if outcome.round.number == 1:
+                raise RunError("the update of client 3 is gone")
+            return super().weigh(outcome)
+
+    notes = Notebook()
+    with pytest.raises(RunError, match="client 3 is gone"):
+        federate(plan(algorithm=Gone()), ZERO, Scripted(ones, np.arange(10)), notes)
+    assert notes.lines == [(1, (), 0, ()), (2, (), 1, ())]
 
 
 def test_empty_rounds_leave_everything_as_it_was_and_patience_ends_them():

@@ -151,8 +151,9 @@ def _begun(place: Path, table: Table) -> subprocess.Popen[bytes]:
             command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/"
         )
     assert process.stdin is not None
-    with process.stdin as words:
-        words.write(json.dumps(table).encode())
+    with contextlib.suppress(BrokenPipeError):  # it has ended: its log says why
+        with process.stdin as words:
+            words.write(json.dumps(table).encode())
     return process
 
 

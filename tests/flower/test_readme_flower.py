@@ -80,7 +80,7 @@ def test_with_certificates_and_keys(app, shell):
     )
     config = re.search(r"--node-config '(.*?)'", node)[1]
     node = node.replace(f"'{config}'", '"' + config.replace('"', r"\"") + '" --port 910$k &').replace(
-        "\n  --node", " --node"
+        "\\\n  --node", "--node"
     )
     nodes = f"for k in 0 1 2 3 4 5 6 7; do\nmkdir -p state-$k\n{node.rstrip()}\ndone"
     listens = "until (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null; do sleep 0.1; done"

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from horae.errors import DataError, NoRoom, RunError, one_line
 
 LOCK, PART = ".lock", ".part"  # a lock, and the ending of a file that is being written
+PROCESS = ".process"  # which process works in a directory: see `horae.pids`
 
 
 def read_yaml(file: Path, remedy: str) -> Any:
@@ -59,7 +60,7 @@ def is_free(directory: Path) -> bool:
     """True where nothing is: no such directory, or one that holds nothing but what a run leaves before it begins."""
     if not directory.exists():
         return True
-    return all(entry.name == LOCK or entry.name.endswith(PART) for entry in directory.iterdir())
+    return all(entry.name in (LOCK, PROCESS) or entry.name.endswith(PART) for entry in directory.iterdir())
 
 
 def check_writable(directory: Path) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 from horae import __version__
 from horae.errors import require
 from horae.flower.engine.wire import Node, Parts
+from horae.pids import started
 
 LOGGER = logging.getLogger("flwr.horae")
 KEEP_S = 600.0  # idle, then it ends
@@ -41,11 +42,12 @@ def through(parts: Parts, node: Node, brings: Callable[..., Any] | None) -> Part
     named = _named(brings)
     if not keep_s or named is None or Path(sys.argv[0]).name != "flwr-clientapp" or not hasattr(socket, "AF_UNIX"):
         return None
+    made = {"path": sys.path, "data": named, "owner": owner(), "keep_s": keep_s}
     try:
-        with socket.socket(socket.AF_UNIX) as line:
-            _connect(line, {"path": sys.path, "data": named, "owner": owner(), "keep_s": keep_s}, node)
-            send(line, {"config": node.config, "state": _sizes(node.state)}, [*parts, *_blobs(node.state)])
-            table, (head, payload, *blobs) = receive(line)
+        try:
+            table, (head, payload, *blobs) = _asked(parts, node, made)
+        except ConnectionError:  # it ended just then: the next one is asked
+            table, (head, payload, *blobs) = _asked(parts, node, made)
     except (OSError, EOFError, ValueError) as error:
         LOGGER.warning("no process is kept for this node (%s); messages take longer", error)
         return None
@@ -53,6 +55,13 @@ def through(parts: Parts, node: Node, brings: Callable[..., Any] | None) -> Part
         LOGGER.log(level, "%s", words)
     node.state = with_blobs(table["state"], blobs)
     return Parts(head, payload)
+
+
+def _asked(parts: Parts, node: Node, made: Table) -> tuple[Table, list[bytes]]:
+    with socket.socket(socket.AF_UNIX) as line:
+        _connect(line, made, node)
+        send(line, {"config": node.config, "state": _sizes(node.state)}, [*parts, *_blobs(node.state)])
+        return receive(line)
 
 
 def kept_for(config: Table) -> float:
@@ -79,15 +88,7 @@ def owner() -> tuple[int, str]:
     words = sys.argv
     told = words[words.index("--parent-pid") + 1] if "--parent-pid" in words[:-1] else ""
     pid = int(told) if told.isdigit() else os.getppid()
-    return pid, began(pid)
-
-
-def began(pid: int) -> str:
-    """When a living process began, as this system counts; "" where there is none, or no way to know."""
-    with contextlib.suppress(OSError, IndexError):
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if words[0] == "Z" else words[19]
-    return ""
+    return pid, started(pid)
 
 
 def _connect(line: socket.socket, table: Table, node: Node) -> None:
@@ -151,9 +152,8 @@ def _begun(place: Path, table: Table) -> subprocess.Popen[bytes]:
             command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, cwd="/"
         )
     assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # it has ended: its log says why
-        with process.stdin as words:
-            words.write(json.dumps(table).encode())
+    with contextlib.suppress(BrokenPipeError), process.stdin as words:  # it has ended: its log says why
+        words.write(json.dumps(table).encode())
     return process
 
 

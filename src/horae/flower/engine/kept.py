@@ -14,12 +14,14 @@ import socket
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from horae.flower.engine.keeping import LOGGER, began, receive, send, with_blobs
+from horae.flower.engine.keeping import LOGGER, receive, send, with_blobs
 from horae.flower.engine.wire import Node, Parts
+from horae.pids import started
 
 LOOK_S = 1.0  # between two looks whether its owner lives
 
@@ -69,13 +71,16 @@ def _found(named: str) -> Any:
 def _serve(door: socket.socket, table: dict[str, Any], answer: Callable[..., Parts], brings: Any) -> None:
     pid, since = table["owner"]
     last = time.monotonic()
-    while began(pid) == since and time.monotonic() - last < table["keep_s"]:
+    while started(pid) == since and time.monotonic() - last < table["keep_s"]:
         with contextlib.suppress(TimeoutError):
             line, _ = door.accept()
-            with line, contextlib.suppress(OSError, EOFError, ValueError):  # who asked is gone
-                if _same_user(line):
-                    line.settimeout(None)
-                    _answered(line, answer, brings)
+            with line:
+                line.settimeout(None)
+                try:
+                    if _same_user(line):
+                        _answered(line, answer, brings)
+                except (OSError, EOFError, ValueError):  # who asked is gone
+                    traceback.print_exc()
             last = time.monotonic()
 
 

@@ -1,4 +1,4 @@
-.PHONY: demo test slow test-services test-flower flower-overhead check bench bench-gpu bench-peers evidence rivals pruning census alignment data-plane release-check clean
+.PHONY: demo test slow test-services test-flower flower-overhead check bench bench-gpu bench-peers evidence rivals pruning census alignment data-plane release-check docs clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -11,10 +11,12 @@ test: .venv/ready
 slow: .venv/ready
 	$(BIN)/pytest -m slow
 
-# Real stores on loopback: Redis, ZeroMQ, ProxyStore endpoints behind a relay; Parsl, Ray. The tests start and stop them.
+# Real stores on loopback: Redis, ZeroMQ, ProxyStore endpoints behind a relay; Parsl, Ray; trackers, which send nothing; the
+# server of `horae serve`. The tests start and stop them.
 test-services: .services/ready
 	command -v redis-server >/dev/null || apt-get install --yes --no-install-recommends redis-server
 	.services/bin/python -m pytest -m services -W default -W ignore::ResourceWarning tests/services
+	.services/bin/python -m pytest -W default tests/unit/server
 
 # A SuperLink, SuperNodes and runs on loopback. The tests start and stop them; several minutes.
 test-flower: .flower/ready
@@ -62,8 +64,14 @@ data-plane: .services/ready
 release-check:
 	PYTHON=$(PYTHON) .ci/release $(OUT)
 
+# The site, from the pages in docs/ and from the source: site/index.html. Warnings are errors, nothing is fetched.
+docs: .docs/ready
+	.docs/bin/python docs/_ext/stage.py .docs/source
+	.docs/bin/python -m sphinx -W --keep-going -q -E -b html -c docs -d .docs/trees .docs/source site
+	.docs/bin/python docs/_ext/check.py site
+
 clean:
-	rm -rf .venv .services .flower .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .services .flower .bench .docs site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # torch first: every looser request for it would pull a CUDA build.
 .venv/ready: pyproject.toml constraints.txt
@@ -76,7 +84,7 @@ clean:
 .services/ready: .venv/ready
 	$(PYTHON) -m venv --clear .services
 	printf '%s\n' $(CURDIR)/src $(CURDIR)/.venv/lib/python3*/site-packages > $$(echo .services/lib/python3*/site-packages)/horae.pth
-	.services/bin/python -m pip install --quiet --disable-pip-version-check 'proxystore[endpoints]>=1.1' 'proxystore-ex>=0.1' 'pyzmq>=26' 'redis>=5' 'parsl>=2026.1' 'ray>=2.50' globus-compute-sdk globus-compute-endpoint
+	.services/bin/python -m pip install --quiet --disable-pip-version-check 'proxystore[endpoints]>=1.1' 'proxystore-ex>=0.1' 'pyzmq>=26' 'redis>=5' 'parsl>=2026.1' 'ray>=2.50' globus-compute-sdk globus-compute-endpoint 'mlflow>=3.17,<4' 'tensorboard>=2.20,<3' 'trackio>=0.43' 'wandb>=0.31' 'starlette>=0.40' 'uvicorn>=0.30' httpx
 	touch $@
 
 # As .services: core from .venv, and Flower, with the older rich and typer that it asks for, here alone.
@@ -84,6 +92,13 @@ clean:
 	$(PYTHON) -m venv --clear .flower
 	printf '%s\n' $(CURDIR)/src $(CURDIR)/.venv/lib/python3*/site-packages > $$(echo .flower/lib/python3*/site-packages)/horae.pth
 	.flower/bin/python -m pip install --quiet --disable-pip-version-check 'flwr>=1.40,<2'
+	touch $@
+
+# As .services: core from .venv, and Sphinx here alone.
+.docs/ready: .venv/ready
+	$(PYTHON) -m venv --clear .docs
+	printf '%s\n' $(CURDIR)/src $(CURDIR)/.venv/lib/python3*/site-packages > $$(echo .docs/lib/python3*/site-packages)/horae.pth
+	.docs/bin/python -m pip install --quiet --disable-pip-version-check 'sphinx>=8.1,<10' 'furo>=2025.9' 'myst-parser>=4,<6'
 	touch $@
 
 # A peer for `make bench`, in an environment of its own: torch first, for the same reason, then exactly what is listed.

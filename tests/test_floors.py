@@ -7,7 +7,7 @@ import horae
 
 SOURCE = Path(horae.__file__).parent
 FLOORS = [
-    {"types", "pure", "errors", "settings", "files"},
+    {"types", "pure", "errors", "settings", "files", "pids"},
     {
         "training",
         "population",
@@ -19,6 +19,7 @@ FLOORS = [
         "alignment",
         "channels",
         "census",
+        "trackers",
     },
     {"engines", "data_planes"},
     {"cohorts", "federate", "ledger", "observers", "checkpoint", "supervised"},
@@ -29,6 +30,8 @@ FLOORS = [
         "reuse",
         "newcomers",
         "compare",
+        "reproduce",
+        "sweep",
         "explain",
         "explore",
         "report",
@@ -57,6 +60,7 @@ NO_TORCH = {
     "alignment",
     "channels",
     "census",
+    "trackers",
     "federate",
     "ledger",
     "checkpoint",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from horae.checkpoint import Checkpoints, Saved, read_final, read_last
 from horae.endpoint import Clients, Field, engine_of, facts_of
 from horae.engines.simulation import World
 from horae.errors import RunError
-from horae.experiment import Experiment
+from horae.experiment import Experiment, name_of
 from horae.federate import Observer, Standing, federate
 from horae.files import write_whole
 from horae.observers import Evaluator, Score
@@ -28,6 +29,7 @@ from horae.report.recorder import EventLog, read
 from horae.report.summary import summarise
 from horae.reuse import begin_in
 from horae.supervised.placing import aggregator_of
+from horae.trackers import Telling
 from horae.types import CohortTree, Examine, Metered, Plan
 
 Stop = Callable[[], bool]  # asked after every round; True ends the run there
@@ -71,17 +73,21 @@ def train(
     """
     store, identity = directory / "checkpoints", _identity(experiment, world)
     if (directory / "summary.json").exists():
-        scores = [event for event in read(directory / "events.jsonl") if event["event"] == "score"]
+        with _telling(experiment, directory, None):  # what a tracker has not been told yet
+            scores = [event for event in read(directory / "events.jsonl") if event["event"] == "score"]
         return Arm(read_final(store, identity).tree, scores, read_summary(directory))
     watcher = watch(experiment.clustered, experiment) if watch else None
     masks = Masks(world.trainer, experiment.parts["channels"])
-    with EventLog(directory / "events.jsonl", world.population, masks) as log:
+    telling = _telling(experiment, directory, watcher)
+    with telling, EventLog(directory / "events.jsonl", world.population, masks) as log:
         plan = experiment.plan()
         with ExitStack() as stack:
             stack.callback(data_planes.close, plan.data_plane)
             plan = replace(plan, aggregator=stack.enter_context(aggregator_of(experiment.site, plan)))
             engine = stack.enter_context(engine_of(experiment, plan, world, data_root, field))
-            standing, checkpoints = _train(experiment, plan, world, engine, log, (store, identity), watcher, stop)
+            standing, checkpoints = _train(
+                experiment, plan, world, engine, log, (store, identity), (watcher, telling), stop
+            )
             summary = _summary(experiment, world, log, standing, checkpoints)
             checkpoints.close(standing)  # what is in flight is in it, so the plane is still there
         scores = log.scores
@@ -113,11 +119,11 @@ def _train(
     engine: Clients,
     log: EventLog,
     kept: tuple[File, dict[str, Any]],
-    watcher: Watcher | None,
+    onlookers: tuple[Watcher | None, Telling],
     stop: Stop,
 ) -> tuple[Standing, Checkpoints]:
     """From the last checkpoint, or from the beginning, to the end of the budget."""
-    people, trainer = world.population, world.trainer
+    people, trainer, (watcher, telling) = world.population, world.trainer, onlookers
 
     def note(score: Score) -> None:
         score = honest(score, world.harm, experiment.seed)
@@ -144,7 +150,7 @@ def _train(
         log.restore()
         log.write("run", **_opening(experiment, world))
     checkpoints = Checkpoints(*kept, parts, stop, found.wall_s if found else 0.0)
-    observers: list[Observer] = [evaluator, *([watcher] if watcher else []), checkpoints]
+    observers: list[Observer] = [evaluator, *([watcher] if watcher else []), telling, checkpoints]
     with threadpool_limits(limits=1):  # the same bits however many cores there are
         if isinstance(begin, Standing) and not found:
             for observer in observers:
@@ -156,6 +162,14 @@ def _train(
         "budget spent" if standing.spent >= 1 else f"nobody came for {plan.patience_s / 86400:.0f} days",
     )
     return standing, checkpoints
+
+
+def _telling(experiment: Experiment, directory: File, watcher: Watcher | None) -> Telling:
+    """What the trackers are told of an arm, and by whom the user hears of one that fails."""
+    named = [(name_of("trackers", tracker), tracker) for tracker in experiment.trackers]
+    facts = {"name": experiment.name, "clustering": experiment.clustered, "seed": experiment.seed}
+    say = watcher.say if watcher else lambda words: print(words, file=sys.stderr)
+    return Telling(named, directory, {**facts, "experiment": experiment.untold().table()}, say)
 
 
 def _examined(engine: Clients, last: Score | None, standing: Standing, experiment: Experiment) -> dict[str, float]:
@@ -218,7 +232,7 @@ def _privacy(experiment: Experiment, visits: int | None = None) -> dict[str, Any
 
 def _identity(experiment: Experiment, world: World) -> dict[str, Any]:
     """What must be the same for a run to go on: the experiment, the clients' data, the first model."""
-    table = {key: value for key, value in experiment.table().items() if key != "site"}
+    table = {key: value for key, value in experiment.untold().table().items() if key != "site"}
     return {**table, "data": _fingerprints(world), "trainer": world.trainer.path_name}
 
 

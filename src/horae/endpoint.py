@@ -84,7 +84,7 @@ def recipe_of(experiment: Experiment, data_root: Path | None) -> Recipe:
     if any(isinstance(part, Given) for part in experiment.parts.values()):
         return Recipe("", "")
     root = None if data_root is None else str(data_root)
-    return Recipe("horae.endpoint:built", json.dumps({"experiment": experiment.table(), "data_root": root}))
+    return Recipe("horae.endpoint:built", json.dumps({"experiment": experiment.untold().table(), "data_root": root}))
 
 
 def built(text: str) -> tuple[Plan, World]:
@@ -132,7 +132,7 @@ def owned(text: str) -> tuple[Plan, World]:
 
 def routes_of(experiment: Experiment, people: Roster) -> Routes:
     """How each endpoint makes its world."""
-    shared = {"experiment": experiment.table(), "total": people.clients, "classes": people.classes}
+    shared = {"experiment": experiment.untold().table(), "total": people.clients, "classes": people.classes}
     recipes = []
     for endpoint, first in zip(experiment.site.endpoints, people.firsts.tolist(), strict=True):
         text = json.dumps({**shared, "endpoint": vars(endpoint), "first": first})

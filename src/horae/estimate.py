@@ -18,6 +18,7 @@ from horae.endpoint import check_site
 from horae.engines.simulation import World
 from horae.errors import RunError, Stopped
 from horae.experiment import Experiment
+from horae.families import check_trackers
 from horae.federate import Standing
 from horae.files import check_writable, is_free, write_whole
 from horae.observers import ENOUGH, MOST, Evaluator, Score
@@ -75,6 +76,8 @@ def estimate(
         if not is_free(out):
             raise RunError(f"{out} is not empty; choose another --out, or go on with it by --resume")
     check_site(experiment)
+    check_trackers(experiment.trackers)
+    experiment = experiment.untold()
     if experiment.site.executor or experiment.site.aggregation != "here":
         return None
     world = experiment.world(data_root, None, None, workers, pool)

@@ -123,7 +123,7 @@ class Experiment:
 
     baseline: the clustering that is run beside this one on the same clients and budget, or "none". cohorts_from: a
     finished run whose cohorts these clients begin in (`clustering.from`), or "". site: whose workers train, where it is
-    not the simulation.
+    not the simulation. trackers: who is told of the run; they decide nothing.
     """
 
     name: str
@@ -142,6 +142,7 @@ class Experiment:
     harm: Harm = field(default_factory=Harm)
     cohorts_from: str = ""
     site: Site = field(default_factory=Site)
+    trackers: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -162,6 +163,8 @@ class Experiment:
         check_pace(self.engine)
         check_aggregation(self.parts, self.names())
         check_channels(self.parts["channels"])
+        twice = any(tracker in self.trackers[:i] for i, tracker in enumerate(self.trackers))
+        require(not twice, "trackers", "differ from one another", [name_of("trackers", t) for t in self.trackers])
 
     @property
     def clustered(self) -> str:
@@ -194,7 +197,12 @@ class Experiment:
         parts = {key: fit(key, value, type(value).__name__) for key, value in objects.items() if key in FAMILIES}
         if "channels" in parts:
             parts["channels"] = (parts["channels"],)
-        return dataclasses.replace(self, **tables, parts={**self.parts, **parts})
+        told = (parts.pop("trackers"),) if "trackers" in parts else self.trackers
+        return dataclasses.replace(self, **tables, parts={**self.parts, **parts}, trackers=told)
+
+    def untold(self) -> Experiment:
+        """The same experiment without trackers: what decides the results."""
+        return dataclasses.replace(self, trackers=())
 
     def table(self) -> dict[str, Any]:
         """The fully resolved experiment as plain data: what `experiment.toml` holds."""
@@ -209,7 +217,8 @@ class Experiment:
         if self.cohorts_from:
             out["clustering"]["from"] = self.cohorts_from
         used = self.site.executor or self.site.aggregation != "here"
-        return out | ({"site": plain(self.site)} if used else {})
+        told = [{"name": name_of("trackers", tracker), **plain(tracker)} for tracker in self.trackers]
+        return out | ({"site": plain(self.site)} if used else {}) | ({"trackers": told} if told else {})
 
     def plan(self) -> Plan:
         """The loop's plan."""
@@ -249,6 +258,7 @@ class Experiment:
         if not isinstance(people, Part):
             check_people(people, self.parts["clustering"], self.baseline, self.participants)
         require(most <= people.clients, "participants_later", f"be <= {people.clients} clients", most)
+        hours = hours.among(people) if hasattr(hours, "among") else hours
         check_alignment(people, self.parts["alignment"])
         check_visits(self.noisy, self.budget, people.clients)
         check_batches(self.training, people.train.most, most)
@@ -302,13 +312,11 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
     if cohorts_from and members["clustering"].get("name", "auxo") == "auxo":
         members["clustering"].setdefault("epsilon", 0.0)  # who knows its cohort need not look for one
     parts: dict[str, Any] = {f: component(f, members[f], default) for f, default in DEFAULTS.items()}
-    listed = table.get("channels", [])
-    whole = isinstance(listed, list) and all(isinstance(entry, Mapping) for entry in listed)
-    require(whole, "channels", "be a list of tables ([[channels]])", listed)
-    parts["channels"] = tuple(component("channels", entry, "plain") for entry in listed)
+    parts["channels"] = tuple(component("channels", entry, "plain") for entry in _listed(table, "channels"))
+    trackers = tuple(component("trackers", entry) for entry in _listed(table, "trackers"))
     if not any(dataclasses.astuple(tables["budget"])) and "budget" not in table:
         tables["budget"] = Budget(participations=200 * numbers["participants"])
-    return Experiment(**numbers, **tables, parts=parts, cohorts_from=cohorts_from, site=site)
+    return Experiment(**numbers, **tables, parts=parts, cohorts_from=cohorts_from, site=site, trackers=trackers)
 
 
 def _read(source: str | Path | None) -> dict[str, Any]:
@@ -335,3 +343,11 @@ def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = table.get(key, {})
     require(isinstance(value, Mapping), key, f"be a table ([{key}])", value)
     return dict(value)
+
+
+def _listed(table: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The tables of a family of which there may be several."""
+    value = table.get(key, [])
+    whole = isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value)
+    require(whole, key, f"be a list of tables ([[{key}]])", value)
+    return value  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -16,6 +16,7 @@ from horae import (
     population,
     pruning,
     selectors,
+    trackers,
     types,
 )
 from horae.engines.costs import COSTS
@@ -37,6 +38,7 @@ FAMILIES: dict[str, Mapping[str, Any]] = {
     "channels": channels.CHANNELS,
     "data_plane": data_planes.DATA_PLANES,
     "cost": COSTS,
+    "trackers": trackers.TRACKERS,
 }
 NESTED: dict[str, Mapping[str, Any]] = {"partition": population.PARTITIONS, "shifts": population.SHIFTS}
 INNER = {population.Partition: "partition", population.Shift: "shifts"}  # the fields of a population that they are
@@ -61,6 +63,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "channels": _verbs(types.Channel),
     "data_plane": ("put", "get", "evict", "stats"),  # all that a run in one process needs
     "cost": ("seconds",),
+    "trackers": _verbs(trackers.Tracker),
     "partition": ("share",),
     "shifts": ("inputs", "labels"),
 }  # what a member must be able to do
@@ -100,6 +103,11 @@ def name_of(family: str, part: Any) -> str:
         if type(part) is cls:
             return name
     return f"{type(part).__module__}:{type(part).__qualname__}"
+
+
+def check_trackers(tellers: Iterable[Any]) -> None:
+    """Refuse trackers whose library is not installed. Errors: ConfigError."""
+    trackers.check((name_of("trackers", tracker), tracker) for tracker in tellers)
 
 
 def made(cls: Any, table: Mapping[str, Any], family: str, name: str = "") -> Any:

@@ -53,7 +53,9 @@ class Bar:
 
     def say(self, words: str) -> None:
         """Print a remark."""
-        self._progress.console.print(words, markup=False, highlight=False, soft_wrap=True)
+        console = self._progress.console
+        heard = Console(stderr=True) if console.quiet else console  # bars may be quiet, remarks are for somebody
+        heard.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def look(self, standing: Standing, engine: Engine, *, over: bool) -> None:
         """Move the bar."""

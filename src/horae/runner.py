@@ -17,7 +17,9 @@ from horae.endpoint import Endpoints, Field, check_site
 from horae.engines.simulation import World
 from horae.errors import ConfigError, NoRoom, RunError, Stopped, require
 from horae.experiment import FAMILIES, Experiment, Given, load
+from horae.families import check_trackers
 from horae.files import check_writable, claimed, is_free, write_whole
+from horae.pids import recorded
 from horae.population import Population
 from horae.reuse import reusable
 from horae.settings import differences, dumps
@@ -108,6 +110,7 @@ def run(
     if experiment.site.executor and workers > 1:
         experiment, workers = replace(experiment, site=replace(experiment.site, workers=workers)), 1
     check_site(experiment)
+    check_trackers(experiment.trackers)
     if experiment.site.endpoints:
         require(people is None, "population", "be the endpoints' with [[site.endpoints]]", "one given from Python")
         field = Endpoints(experiment)
@@ -119,7 +122,7 @@ def run(
     world = experiment.world(root, people, module, workers, pool)
     if experiment.cohorts_from:
         reusable(experiment.cohorts_from, world.population.clients, experiment.participants)
-    with claimed(directory), closing(world.trainer):
+    with claimed(directory), recorded(directory), closing(world.trainer):
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")
         try:
@@ -135,8 +138,9 @@ def _carry_out(
     field: Field | None,
 ) -> Result:  # fmt: skip
     """Both arms, whatever is left of them; the summary and the report."""
-    if not (directory / "experiment.toml").exists():
-        write_whole(directory / "experiment.toml", dumps(experiment.table()))
+    file = directory / "experiment.toml"
+    if not file.exists() or load(file).trackers != experiment.trackers:
+        write_whole(file, dumps(experiment.table()))
     main, other = train(experiment, world, directory, watch, stop, root, field), None
     if experiment.baseline not in ("none", experiment.clustered):
         rival, place = experiment.with_clustering(experiment.baseline), directory / "baseline"
@@ -203,11 +207,11 @@ def _begun(
     check_writable(directory)
     stored = load(directory / "experiment.toml")
     wanted = _assemble(stored if source is None else source, changes, fields) if asked else stored
-    for key, was, now in differences(stored.table(), wanted.table()):
+    for key, was, now in differences(stored.untold().table(), wanted.untold().table()):
         raise ConfigError(
             f"{key} should be {was!r} as when {directory} began, got {now!r}; leave it as it was, or start anew"
         )
-    return stored, directory
+    return replace(stored, trackers=wanted.trackers), directory
 
 
 def _unused(directory: File) -> File:

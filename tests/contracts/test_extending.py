@@ -14,7 +14,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding=
 SECTIONS = re.findall(r"^## ([\w ]+?):.*?$(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
 BLOCKS = {title: re.findall(r"```python\n(.*?)```", text, re.S) for title, text in SECTIONS}
 FAMILY = {
-    title: title.lower().replace(" ", "_").replace("channel", "channels") for title, blocks in BLOCKS.items() if blocks
+    title: {"channel": "channels", "tracker": "trackers"}.get(title.lower(), title.lower().replace(" ", "_"))
+    for title, blocks in BLOCKS.items()
+    if blocks
 }
 SMALL = {
     "participants": 8,
@@ -38,7 +40,7 @@ def test_the_plug_in_runs(title, tmp_path):
     (name,) = re.findall(r"^class (\w+)", block, re.M)
     family = FAMILY[title]
     entry = {"name": f"{module.__name__}:{name}"}
-    table = {**SMALL, family: [entry] if family == "channels" else entry}
+    table = {**SMALL, family: [entry] if family in ("channels", "trackers") else entry}
     result = horae.run(table, out=tmp_path / "run")
     assert result.participations >= 80
     assert 0 < result.accuracy <= 1
@@ -46,7 +48,7 @@ def test_the_plug_in_runs(title, tmp_path):
     plain = horae.run(SMALL, out=tmp_path / "plain")
     if family in ("channels", "pruning"):
         assert result.bytes_up < plain.bytes_up
-    if family != "data_plane":  # a data plane must not show
+    if family not in ("data_plane", "trackers"):  # these must not show
         assert (result.accuracy, result.simulated_s, result.bytes_up) != (
             plain.accuracy,
             plain.simulated_s,

@@ -30,6 +30,7 @@ FULL = {
     "training": {"optimizer": "adam", "lr": 0.001, "epochs": 2},
     "clustering": {"name": "auxo", "gamma": 0.5, "reward": "paper"},
     "channels": [{"name": "plain"}, {"name": "plain"}],
+    "trackers": [{"name": "csv", "directory": "told"}, {"name": "csv"}],
     "evaluation": {"target_accuracy": 0.9},
     "engine": {"retry_s": 5.0},
 }
@@ -49,6 +50,7 @@ def test_a_table_says_everything_and_hides_the_limits_that_are_not_set():
     assert table["budget"] == {"bytes": 10**9}
     assert table["clustering"]["epsilon"] == 0.9  # a default, resolved
     assert table["channels"] == [{"name": "plain"}] * 2
+    assert table["trackers"] == [{"name": "csv", "directory": where, "run": ""} for where in ("told", "")]
 
 
 def test_a_file_is_read_like_a_table(tmp_path):

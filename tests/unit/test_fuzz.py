@@ -72,7 +72,8 @@ def starts():
     yield load(None, {**tiny, "clustering.name": "oracle", "model.name": "cnn", "algorithm.name": "fedyogi"})
     yield load(None, {**tiny, "clustering.name": "single", "availability.name": "always", "devices.name": "equal"})
     yield load(None, {**tiny, "cost.name": "fedscale", "training.schedule": "cosine", "training.total_rounds": 9})
-    yield load(None, {**tiny, "channels": [{"name": "plain"}] * 2, "baseline": "oracle"})
+    told = [{"name": "csv"}, {"name": "csv", "run": "x"}]
+    yield load(None, {**tiny, "channels": [{"name": "plain"}] * 2, "baseline": "oracle", "trackers": told})
     eager = {"check_every": 1, "start": 0.0, "min_members": 2, "min_participants": 1, "drop": 0.0, "threshold": 0.3}
     yield load(None, {**tiny, **{f"clustering.{key}": value for key, value in eager.items()}})
 

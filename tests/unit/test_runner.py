@@ -172,6 +172,9 @@ def test_what_is_shown_to_a_watcher_changes_nothing(tmp_path):
         def __init__(self):
             self.looks, self.means = [], []
 
+        def say(self, words):
+            raise AssertionError(words)
+
         def score(self, score):
             self.means.append(score.mean)
 

@@ -46,6 +46,7 @@ def _job(plan: Plan, directory: Path, arm: Arm, seed: int, tuned: Mapping[str, A
     log = directory / "logs" / f"{dashed}-seed-{seed}.txt"
     if tuned is not None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, dumps(plan.experiment(arm, seed, tuned).table()))
+        experiment = plan.experiment(arm, seed, tuned)
+        write_whole(file, dumps((experiment.untold() if trial else experiment).table()))
     title = f"{arm.name}, {trial}" if trial else arm.name
     return Job(title, seed, file, directory / where / f"seed-{seed}", log)

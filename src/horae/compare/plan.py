@@ -18,6 +18,7 @@ from horae.compare.tuning import Settings, Tuning
 from horae.compare.vary import MOST, TAKEN, Vary, word
 from horae.errors import ConfigError, DataError, HoraeError, RunError, require
 from horae.experiment import Experiment, load
+from horae.families import check_trackers
 from horae.files import write_whole
 from horae.settings import differences, dumps
 
@@ -169,6 +170,7 @@ def check(plan: Plan) -> None:
     seen: dict[str, str] = {}
     for arm in plan.arms:
         experiment = found[arm.name, plan.seeds[0]]
+        check_trackers(experiment.trackers)
         same = seen.setdefault(dumps({**experiment.table(), "tune": arm.tune}), arm.name)
         if same != arm.name:
             raise ConfigError(f"the arms {same} and {arm.name} are one and the same experiment; leave one out")

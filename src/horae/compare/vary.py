@@ -14,7 +14,7 @@ Vary = dict[str, list[Any]]  # dotted field to its values, in the order in which
 MOST = 10_000  # runs in one comparison: more is a slip of the finger
 _DEEPEST = 20  # brackets within brackets
 TAKEN = {"seed": "give the seeds with --seeds", "baseline": "arms are compared with one another"}
-_LISTS = ("channels",)  # families of which an experiment has several members
+_LISTS = ("channels", "trackers")  # families of which an experiment has several members
 
 
 def parse_vary(options: Iterable[str], flag: str = "--vary") -> Vary:

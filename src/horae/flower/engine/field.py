@@ -27,7 +27,7 @@ from horae.types import Ints, Plan, Records
 
 def recipe_of(experiment: Experiment, run: str, total: int = 0, classes: int = 0) -> Recipe:
     """What nodes make their worlds of. total, classes: of the whole federation, 0 before it is known."""
-    table = {"experiment": experiment.table(), "total": total, "classes": classes, "run": run}
+    table = {"experiment": experiment.untold().table(), "total": total, "classes": classes, "run": run}
     return Recipe("horae.flower", json.dumps(table))
 
 

@@ -24,9 +24,11 @@ from horae.cli import (
     playground,
     proxyfloxy,
     report,
+    reproduce,
     run,
     serve,
     split,
+    sweep,
     traces,
 )
 from horae.errors import HoraeError, Stopped
@@ -43,6 +45,10 @@ deploy_app = typer.Typer(no_args_is_help=True, help="Real devices, on Flower.")
 
 app.command()(run.run)
 app.command()(compare.compare)
+app.command()(reproduce.reproduce)
+app.command()(sweep.sweep)
+app.command()(sweep.status)
+app.command()(sweep.stop)
 app.command()(report.report)
 app.command()(diff.diff)
 app.command()(explain.explain)

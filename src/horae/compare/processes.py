@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,18 +67,49 @@ class Watcher(Protocol):
         """Something that the user should know."""
 
 
+class Child(Protocol):
+    """A started job, as a `subprocess.Popen` is one."""
+
+    def poll(self) -> int | None:
+        """Its exit code, once it has ended."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """SIGINT asks it to stop, SIGKILL ends it."""
+
+    def wait(self) -> int:
+        """Its exit code, when it has ended."""
+
+
+class Crew(Protocol):
+    """Who starts jobs."""
+
+    def pick(self, waiting: Sequence[Job], running: Mapping[Job, Child]) -> Job | None:
+        """One of those waiting, if there is room for it."""
+
+    def start(self, job: Job) -> Child:
+        """Begin it, or go on with it."""
+
+    def ended(self, job: Job, code: int, reason: str) -> None:
+        """It has. reason: why, where the code is not 0."""
+
+
 def carry_out(
     jobs: Sequence[Job], at_once: int, command: Callable[[Job], list[str]], watcher: Watcher
 ) -> tuple[dict[Job, str], bool]:
     """Run every job; the reasons of those that failed, and whether all was stopped before the last one ended."""
-    waiting, running, failed = deque(jobs), dict[Job, subprocess.Popen[bytes]](), dict[Job, str]()
+    return look_after(jobs, _Here(at_once, command), watcher)
+
+
+def look_after(jobs: Sequence[Job], crew: Crew, watcher: Watcher) -> tuple[dict[Job, str], bool]:
+    """The same by whoever starts them."""
+    waiting, running, failed = deque(jobs), dict[Job, Child](), dict[Job, str]()
     stopped = False
     with _listening() as wishes, _ended(running):
         asked = 0
         while running or (waiting and not wishes.stops):
-            while waiting and len(running) < at_once and not wishes.stops:
-                job = waiting.popleft()
-                running[job] = _start(job, command(job))
+            while waiting and not wishes.stops and (job := crew.pick(waiting, running)) is not None:
+                waiting.remove(job)
+                running[job] = crew.start(job)
             if wishes.stops > asked:
                 _pass_on(running, kill=wishes.stops > 1)
                 if not asked:
@@ -89,11 +120,30 @@ def carry_out(
             for job, process in list(running.items()):
                 if (code := process.poll()) is not None:
                     del running[job]
+                    reason = _reason(job, code) if code else ""
                     if code and wishes.stops and code in (_STOPPED, -signal.SIGINT, -signal.SIGKILL):
                         stopped = True
                     elif code:
-                        failed[job] = _reason(job, code)
+                        failed[job] = reason
+                    crew.ended(job, code, reason)
     return failed, stopped or bool(waiting)
+
+
+@dataclass(frozen=True)
+class _Here:
+    """Processes of this machine, so many at once."""
+
+    at_once: int
+    command: Callable[[Job], list[str]]
+
+    def pick(self, waiting: Sequence[Job], running: Mapping[Job, Child]) -> Job | None:
+        return waiting[0] if len(running) < self.at_once else None
+
+    def start(self, job: Job) -> Child:
+        return _start(job, self.command(job))
+
+    def ended(self, job: Job, code: int, reason: str) -> None:
+        pass
 
 
 def _start(job: Job, command: list[str]) -> subprocess.Popen[bytes]:
@@ -108,7 +158,7 @@ def _start(job: Job, command: list[str]) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
-def _pass_on(running: dict[Job, subprocess.Popen[bytes]], kill: bool) -> None:
+def _pass_on(running: Mapping[Job, Child], kill: bool) -> None:
     for process in running.values():
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL if kill else signal.SIGINT)
@@ -140,7 +190,7 @@ def _listening() -> Iterator[Wishes]:
 
 
 @contextmanager
-def _ended(running: dict[Job, subprocess.Popen[bytes]]) -> Iterator[None]:
+def _ended(running: Mapping[Job, Child]) -> Iterator[None]:
     """Leave no child behind, whatever happens."""
     try:
         yield

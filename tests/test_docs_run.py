@@ -107,7 +107,6 @@ def test_the_page_runs(page, place, monkeypatch, capsys):
 @pytest.mark.parametrize("page", [page for page in RUN if page.startswith(WHOLE)])
 def test_the_whole_page_runs(page, place, monkeypatch, capsys):
     """With comparisons."""
-    monkeypatch.setenv("PYTHONPATH", str(place))
     reader = Page(place, monkeypatch, slow=True)
     for block in ALL[page]:
         reader.take(block)

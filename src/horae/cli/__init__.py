@@ -79,6 +79,7 @@ examples.attach(app)  # last: every command is known
 
 def main() -> None:
     """The `horae` command: a user's mistake is one line on stderr and exit code 2."""
+    sys.path.append(os.getcwd())  # last: "mymodule:function" in an experiment may be a file beside it
     try:
         code = app(standalone_mode=False)
     except Stopped as why:

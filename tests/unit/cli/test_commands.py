@@ -124,3 +124,14 @@ def test_the_shell_can_complete_commands_and_options():
     context = typer.Context(COMMANDS["run"])
     assert "--dry-run" in [item.value for item in COMMANDS["run"].shell_complete(context, "--d")]
     assert {"--install-completion", "--show-completion"} <= {name for each in ROOT.params for name in each.opts}
+
+
+def test_a_module_in_the_working_directory_is_found_after_those_that_are_installed(tmp_path):
+    (tmp_path / "mine.py").write_text("raise RuntimeError('here it is')\n")
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('not this one')\n")
+    command = [sys.executable, "-P", "-c", "from horae.__main__ import main; main()"]  # -P: as the script is started
+    done = subprocess.run(
+        [*command, "run", "--set", "algorithm.name=mine:Own"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot import 'mine:Own' (RuntimeError: here it is)" in done.stderr

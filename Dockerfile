@@ -23,6 +23,7 @@ RUN python3 -m venv /opt/horae \
  && /opt/horae/bin/pip install --no-cache-dir --constraint /src/constraints.txt --index-url "${TORCH_INDEX}" torch
 COPY pyproject.toml README.md LICENSE /src/
 COPY src /src/src
+COPY experiments /src/experiments
 RUN /opt/horae/bin/pip install --no-cache-dir --constraint /src/constraints.txt /src \
  && rm -rf /src
 

@@ -24,7 +24,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.alignment_leak import leak, noised
-from benchmarks.alignment_people import CLASSES, Known, Turned, seldom, truth
+from benchmarks.alignment_people import CLASSES, Known, truth
 from benchmarks.alignment_told import tell
 from horae.alignment import Halor, distance
 from horae.arms import train
@@ -68,28 +68,28 @@ COHORTS: Arms = {
     "oracle, cohort": {"alignment.whose": "cohort", "clustering.name": "oracle"},
 }
 MANY = {"population.clients": 1000, "alignment.window_clients": 1000}
+ALIKE = {"population.skew": 1.0}
+TIED = {"availability.name": "by-label"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """Arms on one experiment file. tied: hours depend on labels. whole: run as `horae run` does, on turned digits."""
+    """Arms on one experiment file. whole: run as `horae run` does."""
 
     file: str
     arms: Arms
     seeds: int
     changes: dict[str, Any] = field(default_factory=dict)
-    tied: bool = False
     whole: bool = False
-    skew: float = 1.0
 
 
 PARTS = {
     "A": Part("digits-small", ALL | TOLD | chosen(), 8),
-    "C": Part("digits-large", ALL | TOLD, 8, {"population.alpha": 5.0}, tied=True),
-    "D": Part("digits-large", ALL | TOLD | chosen(), 8, tied=True),
-    "D, 1,000 clients": Part("digits-large", ALL | TOLD, 8, MANY, tied=True),
-    "Auxo, labels by group": Part("digits-auxo", COHORTS, 4, whole=True, skew=4.0),
-    "Auxo, labels alike": Part("digits-auxo", {arm: COHORTS[arm] for arm in ("off", "global")}, 4, whole=True),
+    "C": Part("digits-large", ALL | TOLD, 8, {"population.alpha": 5.0} | TIED),
+    "D": Part("digits-large", ALL | TOLD | chosen(), 8, TIED),
+    "D, 1,000 clients": Part("digits-large", ALL | TOLD, 8, MANY | TIED),
+    "Auxo, labels by group": Part("digits-auxo", COHORTS, 4, whole=True),
+    "Auxo, labels alike": Part("digits-auxo", {arm: COHORTS[arm] for arm in ("off", "global")}, 4, ALIKE, whole=True),
 }
 NOISE = {  # members of a total, and how many of them must be left: n_min
     "one of 1,000 clients, n_min 900": (1000, 900),
@@ -180,10 +180,8 @@ def measure(part: Part, arm: str, seed: int) -> dict[str, Any]:
     """One run."""
     experiment = load(FILES / f"{part.file}.toml", {**part.changes, **part.arms[arm], "seed": seed})
     if part.whole:
-        return whole(experiment, experiment.world(people=Turned(skew=part.skew).build(seed)))
+        return whole(experiment, experiment.world())
     world = experiment.world()
-    if part.tied:
-        world = dataclasses.replace(world, availability=seldom(world.population))
     plan = experiment.plan()
     if arm.endswith(KNOWN):
         by = plan.alignment

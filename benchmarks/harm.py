@@ -1,11 +1,11 @@
-"""How much harm cohorts bear: Auxo's Figure 14 on the demo's clients, beside one global model.
+"""False claims, and noise by its ε, on the demo's clients, beside one global model. Figure 14: horae reproduce.
 
     python benchmarks/harm.py                      (everything, three seeds; goes on where it stopped)
     python benchmarks/harm.py --only claims        (false claims, and how many honest clients the blacklist hits)
-    python benchmarks/harm.py --only lost --levels 0,0.2 --seeds 1 --jobs 1 --out /tmp/harm
+    python benchmarks/harm.py --only privacy --levels none,8 --seeds 1 --jobs 1 --out /tmp/harm
 
-Levels of one seed share clients, devices, hours and first model, poisoned labels aside. Accuracy is that of honest
-clients. Results go to benchmarks/results/harm.json (a row per run), harm.md (tables) and docs/pictures/harm.png.
+Levels of one seed share clients, devices, hours and first model. Accuracy is that of honest clients. Results go to
+benchmarks/results/harm.json (a row per run), harm.md (tables) and docs/pictures/harm.png.
 """
 
 from __future__ import annotations
@@ -41,8 +41,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "auxo, split at 40": {"clustering.at": [40], "clustering.k": 4},
 }
 RANGES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "lost": ("clients that lose their affinity records", ("0", "0.05", "0.1", "0.2"), ("single", "auxo")),
-    "poisoned": ("poisoned clients", ("0", "0.05", "0.1", "0.15"), ("single", "auxo")),
     "claims": ("clients that claim falsely", ("0", "0.05", "0.1"), ("single", "auxo", "auxo, doubting")),
     "privacy": (
         "noise, by ε of one participation (δ = 1e-6); σ: the paper's",
@@ -50,7 +48,7 @@ RANGES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         ("single", "auxo", "auxo, split at 40"),
     ),
 }
-FIELDS = {"lost": "harm.lost_affinity", "poisoned": "harm.poisoned", "claims": "harm.false_claims"}
+FIELDS = {"claims": "harm.false_claims"}
 CLIP = 0.1  # a median update of the demo is 0.35 long; of 0.03, 0.1 and 1 this serves one global model best
 KEPT = ("accuracy", "accuracy_worst10", "cohorts", "adjusted_rand_index", "harm", "privacy")
 

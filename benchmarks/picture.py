@@ -1,5 +1,5 @@
 """The README's picture, from a finished run of the demo: `python benchmarks/picture.py runs/NAME
-docs/images/demo.png`.
+docs/pictures/demo.png`.
 """
 
 from __future__ import annotations

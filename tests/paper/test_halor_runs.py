@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 from halor_runs import SMALL, go, known
 
-from benchmarks.alignment_people import Known, Turned, truth
+from benchmarks.alignment_people import Known, truth
 from horae.alignment import Halor, distance
 from horae.experiment import load
+from horae.population import DigitsRotated
 from horae.types import Arrangement
 
 
@@ -91,7 +92,7 @@ def test_later_windows_follow_labels_that_drift():
 
 
 def test_autoflip_halor_and_auxo_go_together():
-    people = Turned(clients=40, images_per_client=40).build(0)
+    people = DigitsRotated(clients=40, images_per_client=40, alpha=2.0).build(0)
     changes = {
         "clustering.name": "auxo", "pruning.name": "autoflip", "pruning.threshold": 0.5, "pruning.epochs": 1,
         "participants": 20, "budget.participations": 160, "alignment.whose": "cohort", "alignment.window_clients": 40,

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from horae.alignment import Off
 from horae.channels.feedback import parted
-from horae.clustering import Oracle, Single
 from horae.engines.dispatch import Errand
 from horae.engines.messages import Recipe, Task
 from horae.engines.parcels import small_model
@@ -35,12 +33,9 @@ def refuse(plan: Plan, far: bool = False) -> None:
         late = isinstance(part, Late) and part.staleness > 0
         require(not late, family, "use no late replies, with a site", type(part).__name__.lower(), REMEDY)
     require(parted(plan.channels) is None, "channels", "go without feedback, with a site", "feedback", REMEDY)
-    aligned = not isinstance(plan.alignment, Off) and not isinstance(plan.clustering, Single | Oracle)
     summed = far and getattr(plan.alignment, "protocol", "run") == "sum"
     should, remedy = 'be "run" where clients own their data: a sum needs every client\'s counts here', "leave it away"
     require(not summed, "alignment.protocol", should, "sum", remedy)
-    should = "be off where the clustering reads updates, with a site"
-    require(not aligned, "alignment", should, type(plan.alignment).__name__.lower(), REMEDY)
 
 
 def address_of(plan: Plan) -> str:

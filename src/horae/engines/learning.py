@@ -10,6 +10,7 @@ import numpy as np
 from horae.engines.costs import Job
 from horae.engines.delivery import Delivery
 from horae.engines.flight import Flight
+from horae.engines.foreseen import Leaves, foreseen
 from horae.engines.jobs import job_of
 from horae.engines.replies import Replies, joined
 from horae.engines.shapes import Shapes
@@ -18,6 +19,7 @@ from horae.engines.views import Views
 from horae.engines.world import World
 from horae.errors import HoraeError, RunError, one_line
 from horae.training import Trained, Work
+from horae.training.streamed import large
 from horae.training.work import merged
 from horae.types import (
     Charge,
@@ -53,10 +55,15 @@ class Learning:
         """What each of the invited will have to do."""
         return job_of(round, at_s, self.plan, self.world, self.shapes, self.views)
 
-    def outcome(self, flight: Flight, model: dict[str, Floats], charges: tuple[Charge, ...]) -> Outcome:
-        """Train those that were kept, pass their updates through the channels, and hand everything over."""
+    def outcome(
+        self, flight: Flight, model: dict[str, Floats], charges: tuple[Charge, ...], leaves: Leaves | None = None
+    ) -> Outcome:
+        """Train those that were kept, pass their updates through the channels, and hand everything over. leaves: all
+        cohorts' models; None: not known.
+        """
         round, trainer = flight.round, self.world.trainer
-        groups = [self._replies(round, flight.kept, model, flight.durations_s, flight.started_s, 0)]
+        leaves = None if flight.late else leaves
+        groups = [self._replies(round, flight.kept, model, flight.durations_s, flight.started_s, 0, leaves)]
         for straggler in flight.late:
             base, lasts = {"params": straggler.params, "buffers": straggler.buffers}, straggler.round.invited.size
             durations, row = np.full(lasts, straggler.duration_s), np.array([straggler.row])
@@ -125,8 +132,9 @@ class Learning:
     # ---------------------------------------------------------------- one model's clients
 
     def _replies(
-        self, round: Round, rows: Ints, model: dict[str, Floats], durations: Doubles, at_s: float, behind: int
-    ) -> Replies:
+        self, round: Round, rows: Ints, model: dict[str, Floats], durations: Doubles, at_s: float, behind: int,
+        leaves: Leaves | None = None,
+    ) -> Replies:  # fmt: skip
         clients, trainer, algorithm = round.invited[rows], self.world.trainer, self.plan.algorithm
         nothing = np.zeros(0)
         if not clients.size:
@@ -143,9 +151,12 @@ class Learning:
             correction = algorithm.bend(round.correction, mine)
         rows_of, weights = self.views.of(round, clients, at_s)
         efforts = None if round.efforts is None else round.efforts[rows]
+        sizes, wanted = np.array([len(r) for r in rows_of], np.int64), None
+        if leaves is not None and self._as_told(round) and large(clients.size, trainer.n_params):
+            wanted = foreseen(self.plan, self.views.told(sizes), round.path, leaves)
         work = Work(
             model["params"], model["buffers"], clients, rows_of, round.number, round.path, round.lr_scale, correction,
-            efforts=efforts, weights=weights,
+            efforts=efforts, weights=weights, wanted=wanted,
         )  # fmt: skip
         done = self._train_held(work, held)
         told, extra, seen = done.told, None, None
@@ -153,8 +164,7 @@ class Learning:
             told, extra, seen = self._delivered(round, rows, work, held, done, mine, at_s)
         return Replies(
             clients, told, done.buffers, done.losses, done.steps, round.claims[rows], round.exploring[rows],
-            durations[rows], np.full(clients.size, behind), np.array([len(r) for r in rows_of], np.int64), extra,
-            seen, held,
+            durations[rows], np.full(clients.size, behind), sizes, extra, seen, held,
         )  # fmt: skip
 
     def _delivered(

@@ -99,10 +99,10 @@ class Answer:
 class Reply:
     """What an endpoint answers; its update lies on the data plane.
 
-    ref: the update. payload: the update, packed, where the plane is inline. norm, sketch (float32 bytes): of the update
-    as the server will read it. buffers: float32 bytes. samples: in the client's view; steps: local steps.
-    get_s, train_s, put_s: seconds on the endpoint's own clock. worker: who did it. record: the client's affinity record
-    (its next request), where it keeps that itself.
+    ref: the update. payload: the update, packed, where the plane is inline. norm: of the update as the server will read
+    it. sketch (float32 bytes): of what the clustering reads, the probe if there is one. buffers: float32 bytes.
+    samples: in the client's view; steps: local steps. get_s, train_s, put_s: seconds on the endpoint's own clock.
+    worker: who did it. record: the client's affinity record (its next request), where it keeps that itself.
     """
 
     client: int

@@ -12,6 +12,7 @@ from horae.engines.dispatch import Errand
 from horae.engines.learning import Learning
 from horae.engines.messages import Answer, ClientFailure, Reply, Said, Task
 from horae.engines.remote import Arrival, RemoteUpdates
+from horae.engines.views import probed
 from horae.engines.world import World
 from horae.errors import HoraeError
 from horae.pure.packing import unpack
@@ -90,7 +91,7 @@ def outcome_of(
     refs = [reply.ref for _, reply in flight.arrived()]
     sizes = np.array([r.samples for r in replies], np.int64)
     samples = learning.views.told(sizes)
-    updates, seen = _updates(flight, plan, world, rows, replies)
+    updates, seen = _updates(flight, plan, world.trainer.n_params, rows, replies)
     return Outcome(
         round, flight.started_s, now_s, round.invited[rows], updates,
         _mean_buffers(replies, samples, trainer.initial_buffers), samples, np.array([r.loss for r in replies]),
@@ -138,21 +139,24 @@ def _bills(flight: Flight, rows: Ints, out: list[tuple[Errand, float]]) -> tuple
 
 
 def _updates(
-    flight: Flight, plan: Plan, world: World, rows: Ints, replies: list[Reply]
+    flight: Flight, plan: Plan, params: int, rows: Ints, replies: list[Reply]
 ) -> tuple[Updates, Updates | None]:
-    """The updates by name, and those that may be compared where clients train different weights."""
-    held, params = flight.round.held, world.trainer.n_params
+    """The updates by name, and those that may be compared: probes, and the weights that everybody has."""
+    held = flight.round.held
     if not replies:
         return Updates(np.zeros((0, params), np.float32)), None
     which = None if held is None else held.only(rows).of(rows.size)
-    arrivals = []
+    said, beside, probes = [], [], probed(plan, flight.round.target)
     for i, reply in enumerate(replies):
         submodel = None if held is None or which is None else held.submodels[which[i]]
         sketch = np.frombuffer(reply.sketch, np.float32) if reply.sketch else None
-        arrivals.append(Arrival(reply.client, reply.ref, reply.norm, sketch, submodel))
-    updates = RemoteUpdates(tuple(arrivals), plan.data_plane, params, plan.channels)
-    uneven = held is not None and len(held.submodels) > 1
-    return updates, updates.masked(held.everybody()) if uneven and held is not None else None
+        said.append(Arrival(reply.client, reply.ref, reply.norm, None if probes else sketch, submodel))
+        beside.append(Arrival(reply.client, reply.ref, None, sketch, submodel))
+    updates = RemoteUpdates(tuple(said), plan.data_plane, params, plan.channels)
+    read = RemoteUpdates(tuple(beside), plan.data_plane, params, probes=True) if probes else updates
+    if held is not None and len(held.submodels) > 1:
+        return updates, read.masked(held.everybody())
+    return updates, read if probes else None
 
 
 def _mean_buffers(replies: list[Reply], samples: Ints, first: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from horae.types import Channel, Floats, Payload, Submodel
 
-UPDATE, MASK = "update", "mask"
+UPDATE, PROBE, MASK = "update", "probe", "mask"
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -30,10 +30,22 @@ def opened(channels: tuple[Channel, ...], arrays: Arrays, submodel: Submodel | N
     """The update `(params,)` as the server reads it."""
     payload: Payload = arrays.get(UPDATE)
     if payload is None:
-        payload = {name.removeprefix(f"{UPDATE}/"): array for name, array in arrays.items()}
+        parts = {name: array for name, array in arrays.items() if name != PROBE}
+        payload = {name.removeprefix(f"{UPDATE}/"): array for name, array in parts.items()}
     for channel in reversed(channels):
         payload = channel.decode(payload)
     read = np.asarray(payload, np.float32)
+    return read if submodel is None else submodel.scatter(read)
+
+
+def with_probe(arrays: Arrays, probe: Floats, submodel: Submodel | None = None) -> dict[str, np.ndarray[Any, Any]]:
+    """The same with a second update `(params,)` beside the first: its living weights, which pass no channel."""
+    return {**arrays, PROBE: probe if submodel is None else submodel.gather(probe)}
+
+
+def probe_in(arrays: Arrays, submodel: Submodel | None = None) -> Floats:
+    """The second update `(params,)`. Errors: KeyError where there is none."""
+    read = np.asarray(arrays[PROBE], np.float32)
     return read if submodel is None else submodel.scatter(read)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from horae.engines.parcels import opened
+from horae.engines.parcels import opened, probe_in
 from horae.errors import HoraeError, RunError, one_line
 from horae.types import Bools, Channel, DataPlane, Doubles, Floats, Ref, Submodel, Updates
 
@@ -19,11 +19,13 @@ Adder = Callable[["RemoteUpdates", Doubles], Floats]
 
 @dataclass(frozen=True)
 class Arrival:
-    """One participant's update: where it lies, and what the endpoint said about it. sketch: `(dims,)`, or None."""
+    """One participant's update: where it lies, and what the endpoint said about it. norm, sketch `(dims,)`: None where
+    nothing was said.
+    """
 
     client: int
     ref: Ref
-    norm: float
+    norm: float | None
     sketch: Floats | None = None
     submodel: Submodel | None = None
 
@@ -39,6 +41,7 @@ class RemoteUpdates(Updates):
     """The same questions as `Updates`, answered from what the endpoints said where that is enough, and else by reading.
 
     plane: where they lie. mask `(params,)`: coordinates outside of it count as zero; then nothing that was said holds.
+    probes: the second update of each is meant, which lies beside the first.
     """
 
     def __init__(
@@ -49,9 +52,10 @@ class RemoteUpdates(Updates):
         channels: tuple[Channel, ...] = (),
         mask: Bools | None = None,
         adder: Adder | None = None,
+        probes: bool = False,
     ) -> None:
         self.arrivals, self.plane, self.params = arrivals, plane, params
-        self.channels, self.mask, self._adder = channels, mask, adder
+        self.channels, self.mask, self._adder, self.probes = channels, mask, adder, probes
 
     def __len__(self) -> int:
         return len(self.arrivals)
@@ -76,22 +80,23 @@ class RemoteUpdates(Updates):
 
     def through(self, adder: Adder) -> RemoteUpdates:
         """The same, added up by somebody else where nothing is masked."""
-        return RemoteUpdates(self.arrivals, self.plane, self.params, self.channels, self.mask, adder)
+        return self._like(self.arrivals, self.mask, adder)
 
     def norms(self) -> Doubles:
         """The L2 norm of each update, as the endpoints said, `(clients,)`."""
-        if self.mask is None:
-            return np.array([a.norm for a in self.arrivals], np.float64)
+        said = [a.norm for a in self.arrivals]
+        if self.mask is None and None not in said:
+            return np.array(said, np.float64)
         return np.array([Updates(row[None]).norms()[0] for row in self._read()], np.float64)
 
     def only(self, rows: Bools) -> RemoteUpdates:
         """The updates of some participants."""
         picked = tuple(self.arrivals[i] for i in np.arange(len(self))[rows])
-        return RemoteUpdates(picked, self.plane, self.params, self.channels, self.mask, self._adder)
+        return self._like(picked, self.mask, self._adder)
 
     def masked(self, mask: Bools) -> RemoteUpdates:
         """The same with zeros outside of `mask (params,)`."""
-        return RemoteUpdates(self.arrivals, self.plane, self.params, self.channels, mask)
+        return self._like(self.arrivals, mask)
 
     def sketch(self, dims: int) -> Floats:
         """As `Updates.sketch`: what the endpoints sent if these were the dimensions they were asked for."""
@@ -118,6 +123,9 @@ class RemoteUpdates(Updates):
         width = len(range(*part.indices(self.params)))
         return self._each(lambda row: row[part], (width,))
 
+    def _like(self, arrivals: tuple[Arrival, ...], mask: Bools | None, adder: Adder | None = None) -> RemoteUpdates:
+        return RemoteUpdates(arrivals, self.plane, self.params, self.channels, mask, adder, self.probes)
+
     def _each(self, ask: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Floats:
         """One answer per update."""
         out = np.empty((len(self), *shape), np.float32)
@@ -129,7 +137,8 @@ class RemoteUpdates(Updates):
         """The updates in the order of the participants. Errors: RunError where one is gone."""
         for arrival in self.arrivals[:most]:
             try:
-                row = opened(self.channels, self.plane.get(arrival.ref), arrival.submodel)
+                arrays, its = self.plane.get(arrival.ref), arrival.submodel
+                row = probe_in(arrays, its) if self.probes else opened(self.channels, arrays, its)
             except Exception as error:
                 why = one_line(error if isinstance(error, HoraeError) else f"{type(error).__name__}: {error}", 160)
                 raise RunError(f"the update of client {arrival.client} is gone from the data plane: {why}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,8 @@ class Simulation:
             self._now_s, _, _, flight = heapq.heappop(self._heap)
             self._asking.lasts_s = 0.0  # rounds that began together have waited for it
             charges = (*flight.charges, *self._billed())
-            outcome = self._learning.outcome(flight, self._plan.data_plane.get(flight.round.model), charges)
+            model = self._plan.data_plane.get(flight.round.model)
+            outcome = self._learning.outcome(flight, model, charges, partial(self._models, flight.round))
             self._presence.heard(outcome.clients)
             yield outcome
 
@@ -179,6 +181,11 @@ class Simulation:
     def _relaunched(self, flight: Flight, models: dict[str, dict[str, Floats]]) -> Flight:
         model = self._plan.data_plane.put(models[flight.round.model.key], flight.round.path)
         return replace(flight, round=replace(flight.round, model=model))
+
+    def _models(self, round: Round) -> dict[Path, Floats]:
+        """This cohort's model and those of all that are in flight."""
+        rounds = [round, *(flight.round for _, _, _, flight in self._heap)]
+        return {r.path: self._plan.data_plane.get(r.model)["params"] for r in rounds}
 
     # ---------------------------------------------------------------- who is there
 

@@ -12,20 +12,23 @@ from horae.pure.streams import stream
 from horae.types import Arrangement, Doubles, Ints, Plan, Round
 
 
+def probed(plan: Plan, target: Doubles | None) -> bool:
+    """Whether clients that train by this target train a second time, on their samples as they are, for the clustering
+    alone: where it reads updates, which alignment makes alike.
+    """
+    reads = not isinstance(plan.clustering, Single | Oracle)
+    return target is not None and reads and not isinstance(plan.alignment, Off)
+
+
 class Views:
     """Clients' samples, as they are or as the alignment re-organises them. Runs at the client."""
 
     def __init__(self, plan: Plan, world: World) -> None:
         self._plan, self._people = plan, world.population
 
-    @property
-    def reads(self) -> bool:
-        """Whether the clustering reads updates, which alignment makes alike: then it is shown others (`probes`)."""
-        return not isinstance(self._plan.clustering, Single | Oracle)
-
     def probes(self, round: Round) -> bool:
         """Whether the round's clients train a second time, on their samples as they are, for the clustering alone."""
-        return round.target is not None and self.reads and not isinstance(self._plan.alignment, Off)
+        return probed(self._plan, round.target)
 
     def of(self, round: Round, clients: Ints, at_s: float) -> tuple[list[Ints], list[Doubles] | None]:
         """The dataset rows that each trains on, and their weights; None is 1 each."""

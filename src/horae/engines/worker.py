@@ -21,7 +21,7 @@ from horae.engines.answering import Here
 from horae.engines.far import said, whole
 from horae.engines.learning import Learning
 from horae.engines.messages import Answer, ClientFailure, Message, Question, Recipe, Reply, Said, Task, Visit
-from horae.engines.parcels import opened, parcel, submodel_of
+from horae.engines.parcels import opened, parcel, submodel_of, with_probe
 from horae.engines.world import World
 from horae.errors import RunError
 from horae.pure.packing import pack, unpack
@@ -117,17 +117,21 @@ def _work(task: Task) -> Reply:
     with built.busy:
         round = _round(task, extras)
         submodel = submodel_of(model, built.world.trainer.n_params)
-        done, n_samples = _trained(built, task, round, model, submodel)
+        job, n_samples = _job(built, task, round, model, submodel)
+        done = built.world.trainer.train(job)
         update, buffers, losses, steps = done.updates[0].copy(), done.buffers[0].copy(), done.losses, done.steps
+        probe = _probe(built, task, round, job)
     rng = stream(built.plan.seed, "channel", task.number, *task.path, task.client)
     arrays = parcel(built.plan.channels, _shortened(built.plan.seed, task, update), rng, submodel)
     read = Updates(opened(built.plan.channels, arrays, submodel)[None])
+    shown = read if probe is None else Updates(probe[None])
+    arrays = arrays if probe is None else with_probe(arrays, probe, submodel)
     trained = time.perf_counter()
     payload = pack(arrays) if plane is None else b""
     ref = Ref(task.out, len(payload)) if plane is None else plane.put_as(task.out, arrays)
     return Reply(
         task.client, ref, float(read.norms()[0]), float(losses[0]), n_samples, int(steps[0]), payload,
-        np.ascontiguousarray(read.sketch(task.dims)).tobytes() if task.dims else b"", buffers.tobytes(), got - began,
+        np.ascontiguousarray(shown.sketch(task.dims)).tobytes() if task.dims else b"", buffers.tobytes(), got - began,
         trained - got, time.perf_counter() - trained, f"{socket.gethostname()}:{os.getpid()}",
     )  # fmt: skip
 
@@ -147,10 +151,8 @@ def _round(task: Task, extras: dict[str, Any]) -> Round:
     )  # fmt: skip
 
 
-def _trained(
-    built: Built, task: Task, round: Round, model: dict[str, Any], submodel: Submodel | None
-) -> tuple[Any, int]:
-    """What the trainer made of it, and how many samples the client's view has, as far as that is told."""
+def _job(built: Built, task: Task, round: Round, model: dict[str, Any], submodel: Submodel | None) -> tuple[Work, int]:
+    """What there is to train, and how many samples the client's view has, as far as that is told."""
     clients = round.invited
     rows, weights = built.learning.views.of(round, clients, task.at_s)
     params = model["params"] if submodel is None else submodel.scatter(model["params"])
@@ -160,7 +162,16 @@ def _trained(
     )  # fmt: skip
     if submodel is not None:
         job = replace(job, keep=submodel.keep, units=built.learning.shapes.of(submodel).units)
-    return built.world.trainer.train(job), int(built.learning.views.told(np.array([len(rows[0])]))[0])
+    return job, int(built.learning.views.told(np.array([len(rows[0])]))[0])
+
+
+def _probe(built: Built, task: Task, round: Round, job: Work) -> Floats | None:
+    """A second update, from the client's samples as they are, where the clustering is to read that; else None."""
+    if not built.learning.views.probes(round):
+        return None
+    as_they_are = built.world.population.train_at(round.invited, task.at_s)
+    again: Floats = built.world.trainer.train(replace(job, rows=as_they_are, weights=None)).updates[0].copy()
+    return again
 
 
 def _shortened(seed: int, task: Task, update: Floats) -> Floats:

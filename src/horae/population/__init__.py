@@ -4,6 +4,7 @@ from horae.population.availability import AlwaysOnline, SyntheticAvailability
 from horae.population.base import Population
 from horae.population.devices import SyntheticDevices, UniformDevices
 from horae.population.digits import DigitsDirichlet, DigitsIid, DigitsSessions
+from horae.population.label_hours import LabelHours
 from horae.population.named import NAMED
 from horae.population.partitioners import PARTITIONS
 from horae.population.pool import Partition, Pool, Shift
@@ -29,7 +30,12 @@ POPULATIONS = {
     **NAMED,
 }
 DEVICES = {"synthetic": SyntheticDevices, "equal": UniformDevices, "trace": TraceDevices}
-AVAILABILITY = {"synthetic": SyntheticAvailability, "always": AlwaysOnline, "trace": TraceAvailability}
+AVAILABILITY = {
+    "synthetic": SyntheticAvailability,
+    "always": AlwaysOnline,
+    "by-label": LabelHours,
+    "trace": TraceAvailability,
+}
 
 __all__ = [
     "AVAILABILITY",
@@ -44,6 +50,7 @@ __all__ = [
     "DigitsPermuted",
     "DigitsRotated",
     "DigitsSessions",
+    "LabelHours",
     "MnistWriters",
     "Part",
     "Partition",

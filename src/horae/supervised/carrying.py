@@ -26,6 +26,7 @@ class Lying:
     mask: Bools | None
     address: str
     arrays: dict[str, Arrays]
+    probes: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def carried(updates: Updates) -> Any:
         near = address.startswith(INLINE)
         arrays = {a.ref.key: dict(plane.get(a.ref)) for a in updates.arrivals} if near else {}
         return Lying(
-            updates.arrivals, updates.params, updates.channels, updates.mask, "" if near else address, arrays
+            updates.arrivals, updates.params, updates.channels, updates.mask, "" if near else address, arrays,
+            updates.probes,
         )  # fmt: skip
     if isinstance(updates, SparseUpdates):
         helper = type(updates._quick)
@@ -68,7 +70,7 @@ def back(value: Any) -> Updates:
             from horae.data_planes import attach
 
             plane = attach(value.address)
-        return RemoteUpdates(value.arrivals, plane, value.params, value.channels, value.mask)
+        return RemoteUpdates(value.arrivals, plane, value.params, value.channels, value.mask, probes=value.probes)
     if isinstance(value, Sparse):
         quick = imported(value.quick, "updates")() if value.quick else None
         return SparseUpdates(value.heads, value.names, value.values, value.counts, value.table_rows, quick)

@@ -5,6 +5,7 @@ from horae.training.models import MODELS, Cnn, Logistic, Mlp, Model
 from horae.training.modules import check_module, initial
 from horae.training.plan import Batches, Training, batches
 from horae.training.samples import Samples
+from horae.training.streamed import Wanted
 from horae.training.tasks import TASKS
 from horae.training.trainer import Trainer
 from horae.training.work import Trained, Work
@@ -22,6 +23,7 @@ __all__ = [
     "Trained",
     "Trainer",
     "Training",
+    "Wanted",
     "Work",
     "batches",
     "check_module",

@@ -50,21 +50,11 @@ class Factored(Updates):
             self._add_up(torch.mul(starts[slot.name], scale, out=parts[slot.name]), *factors, share)
         return total.numpy()
 
-    @torch.inference_mode()
     def norms(self) -> Doubles:
         """The L2 norm of each update, `(clients,)`: |s W + D^T X|² = s² |W|² + 2 s <X W^T, D> + <D D^T, X X^T>."""
-        packed, starts = torch.from_numpy(self.packed), self._starts
-        narrow, scales = packed[:, : self.packing.narrow.size], self.packing.scales(packed).double()
-        squares = torch.stack([own.square().sum(dtype=torch.float64) for own in narrow]) if len(self) else scales
-        for slot, factors in zip(self.packing.slots, self.packing.factors(packed), strict=True):
-            start = starts[slot.name]
-            fixed = start.square().sum(dtype=torch.float64)
-            for i, (x, dy) in enumerate(zip(*factors, strict=True)):
-                squares[i] += ((x @ x.T) * (dy @ dy.T)).sum(dtype=torch.float64)
-                if scales[i] != 0:
-                    cross = ((x @ start.T) * dy).sum(dtype=torch.float64)
-                    squares[i] += scales[i] ** 2 * fixed + 2 * scales[i] * cross
-        return torch.sqrt(squares.clamp_min_(0)).numpy()
+        with ThreadPoolExecutor(self.threads) as pool:
+            squares = np.array(list(pool.map(self._square, range(len(self)))), np.float64)
+        return np.sqrt(np.maximum(squares, 0))
 
     def only(self, rows: Bools) -> Factored:
         """The updates of some participants."""
@@ -80,11 +70,17 @@ class Factored(Updates):
             list(pool.map(partial(self._fold, sign=sign, folded=folded), range(len(self))))
         return folded.numpy()
 
+    @torch.inference_mode()
     def along(self, ways: Floats) -> Floats:
-        """Inner products with some directions `(ways, params)`: `(clients, ways)`."""
-        inner = np.zeros((len(self), len(ways)), np.float32)
-        for part, block in self._blocks():
-            inner += block @ ways[:, part].T
+        """Inner products with some directions V `(ways, params)`, `(clients, ways)`: <s W + D^T X, V> = s <W, V> +
+        <X V^T, D>, a client after the other.
+        """
+        inner, each = np.zeros((len(self), len(ways)), np.float32), torch.from_numpy(np.ascontiguousarray(ways))
+        wide, narrow = self.packing.layout.views(each), self.packing.narrowed(each)
+        with ThreadPoolExecutor(self.threads) as pool:
+            own = pool.map(partial(self._products, wide=wide, narrow=narrow), range(len(self)))
+            for client, products in enumerate(own):
+                inner[client] = products
         return inner
 
     def gram(self) -> Floats:
@@ -125,6 +121,32 @@ class Factored(Updates):
         if bool((scales != 0).any()):
             own += scales[:, None, None] * self._starts[slot.name][low:high]
         return own.flatten(1)[:, first - low * inputs : end - low * inputs]
+
+    @torch.inference_mode()
+    def _square(self, client: int) -> float:
+        """One client's squared norm."""
+        packed = torch.from_numpy(self.packed[client : client + 1])
+        square = packed[0, : self.packing.narrow.size].square().sum(dtype=torch.float64)
+        scale = self.packing.scales(packed)[0].double()
+        for slot, ((x,), (dy,)) in zip(self.packing.slots, self.packing.factors(packed), strict=True):
+            square += ((x @ x.T) * (dy @ dy.T)).sum(dtype=torch.float64)
+            if scale != 0:
+                start = self._starts[slot.name]
+                cross = ((x @ start.T) * dy).sum(dtype=torch.float64)
+                square += scale**2 * start.square().sum(dtype=torch.float64) + 2 * scale * cross
+        return float(square)
+
+    @torch.inference_mode()
+    def _products(self, client: int, wide: dict[str, Tensor], narrow: Tensor) -> Floats:
+        """One client's inner products with directions, of which there are the wide parts and the narrow ones."""
+        packed = torch.from_numpy(self.packed[client : client + 1])
+        found, scale = narrow @ packed[0, : self.packing.narrow.size], self.packing.scales(packed)[0]
+        for slot, ((x,), (dy,)) in zip(self.packing.slots, self.packing.factors(packed), strict=True):
+            for i, way in enumerate(wide[slot.name]):
+                found[i] += ((x @ way.T) * dy).sum()
+                if scale != 0:
+                    found[i] += scale * (self._starts[slot.name] * way).sum()
+        return np.asarray(found.numpy())
 
     @torch.inference_mode()
     def _fold(self, client: int, sign: Tensor, folded: Tensor) -> None:

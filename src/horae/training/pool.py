@@ -149,8 +149,7 @@ class Pool:
             return self.path.train(work, plan, updates)
         params, place = self.arena.take(1, len(work.params))
         params[0] = work.params
-        weights: list[Doubles] | None = None if work.weights is None else []  # they are in the plan
-        bare = replace(work, rows=[], weights=weights, params=work.params if place is None else work.params[:0])
+        bare = work.bare(shared=place is not None)
         parts = [
             Part(bare.part(cut), plan.part(cut), cut, updates.shape, len(work.params), place, name) for cut in cuts
         ]
@@ -173,8 +172,7 @@ class Pool:
             failures = 0 if found else failures + 1
             done |= found
             if failures >= PATIENCE:
-                words = f" ({one_line(why, 160)})" if str(why) else ""
-                raise RunError(f"{self.workers} workers keep dying{words}; is memory short? Lower --workers")
+                raise RunError(dying(self.workers, why))
         return [done[i] for i in range(len(parts))]
 
     def _attempt(self, parts: dict[int, Part]) -> tuple[dict[int, Answer], Exception | None]:
@@ -199,6 +197,12 @@ class Pool:
         if why is not None:
             self.hands.renew()
         return found, why
+
+
+def dying(workers: int, why: Exception | None) -> str:
+    """What is said when they are given up."""
+    words = f" ({one_line(why, 160)})" if str(why) else ""
+    return f"{workers} workers keep dying{words}; is memory short? Lower --workers"
 
 
 def _cuts(clients: int, grain: int, workers: int) -> Iterator[slice]:

@@ -16,6 +16,7 @@ from torch.func import functional_call
 
 from horae.errors import require
 from horae.pure.anatomy import Anatomy
+from horae.training import flow
 from horae.training.arena import Arena
 from horae.training.conv import Conv
 from horae.training.dense import Dense
@@ -35,6 +36,7 @@ from horae.training.span import Span
 from horae.training.sparse import Sparse
 from horae.training.sparse_torch import Gathered, bag_path
 from horae.training.stack import Affine, affine_stack
+from horae.training.streamed import Streamed, large
 from horae.training.tasks import TASKS
 from horae.training.vmapped import Vmapped
 from horae.training.vmapped_device import CPU, gpu_for
@@ -104,14 +106,21 @@ class Trainer:
         processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
         kinds = Sparse | Gathered | Conv if self._pool is not None else Sparse | Gathered | Conv | Vmapped
         packs = self._path if isinstance(self._path, kinds) else None
-        updates, name = self._arena.take(len(sizes), packs.columns(work, index) if packs else self.n_params)
-        if self._pool is None:
-            buffers, sums = self._shaped.train(work, index, updates)
+        columns = packs.columns(work, index) if packs else self.n_params
+        whole = columns == self.n_params and not isinstance(self._path, Vmapped)
+        if work.wanted is not None and whole and large(len(sizes), columns):
+            answers, buffers, sums = flow.asked(self._shaped, self._pool, self._arena, work, index, work.wanted)
+            bare = replace(work, wanted=None)  # what is wanted may be as long as models
+            told: Updates = Streamed(answers, lambda other: self.train(replace(bare, wanted=other)).told)
         else:
-            buffers, sums = self._pool.train(work, index, updates, name)
+            updates, name = self._arena.take(len(sizes), columns)
+            if self._pool is None:
+                buffers, sums = self._shaped.train(work, index, updates)
+            else:
+                buffers, sums = self._pool.train(work, index, updates, name)
+            told = packs.told(updates, work, index) if packs else Updates(updates)
         steps = (plan.counts > 0).sum(axis=1)
         losses = sums.sum(axis=1) / np.maximum(processed, 1)
-        told = packs.told(updates, work, index) if packs else Updates(updates)
         return Trained(told, buffers, losses, processed, steps, sums, plan.counts)
 
     @cached_property

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from horae.training.plan import Training
+from horae.training.streamed import Wanted
 from horae.types import Bools, Correction, Doubles, Floats, Ints, Path, Updates
 
 
@@ -24,7 +25,8 @@ class Work:
     gradient. keep `(P,)`: the weights that live; None is all. efforts `(q,)`: times the usual local steps (or epochs),
     by client; None is 1. steps: of every client, in place of the table's; 0 is the table's. table: the [training]
     table, in place of the experiment's. units `(units,)`: those that live; None is all. What they leave is trained as a
-    smaller model. weights: for each client what its rows count, of mean 1; None is 1 each.
+    smaller model. weights: for each client what its rows count, of mean 1; None is 1 each. wanted: what the updates
+    will be asked, if that is known; then a `streamed.large` round is not held.
     """
 
     params: Floats
@@ -41,6 +43,7 @@ class Work:
     table: Training | None = None
     units: Bools | None = None
     weights: list[Doubles] | None = None
+    wanted: Wanted | None = None
 
     def part(self, clients: slice) -> Work:
         """The same work for some clients that stand side by side."""
@@ -60,6 +63,11 @@ class Work:
             correction=replace(self.correction, drift=own),
             weights=None if self.weights is None else [self.weights[i] for i in rows],
         )  # fmt: skip
+
+    def bare(self, *, shared: bool) -> Work:
+        """What a part's worker needs beside its plan, which has rows and weights. shared: params lie in its reach."""
+        weights: list[Doubles] | None = None if self.weights is None else []
+        return replace(self, rows=[], weights=weights, params=self.params[:0] if shared else self.params, wanted=None)
 
     def start(self) -> Tensor:
         """The weights every client starts from, `(P,)`: dropped ones are zero. A copy."""

@@ -1,7 +1,6 @@
 """Splits that are forced, at which rounds and into how many."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +8,11 @@ import pytest
 from horae.clustering import Auxo
 from horae.clustering.forced import forced_partition, forced_verdict
 from horae.clustering.memory import Memory
+from horae.compare.arms import find_arm
 from horae.errors import ConfigError
-from horae.experiment import load
 from horae.pure.splitting import Rule
+from horae.reproduce import plan_of
+from horae.reproduce.finding import find
 from horae.types import ROOT, UNKNOWN, Cohort, CohortTree, Split, Stay
 
 RULE = Rule()
@@ -126,9 +127,10 @@ def test_fields_out_of_range_are_refused(fields):
         Auxo(**fields)
 
 
-@pytest.mark.parametrize(("name", "k", "room"), [("figure13b", 4, 6), ("figure13c", 4, 10)])
-def test_the_experiments_of_figure_13_are_what_their_comments_say(name, k, room):
-    experiment = load(Path(__file__).parents[3] / "experiments" / f"{name}.toml")
+@pytest.mark.parametrize(("name", "arm", "k", "room"), [("figure13b", "after 20", 4, 6), ("figure13c", "k=4", 4, 10)])
+def test_the_experiments_of_figure_13_are_what_their_comments_say(name, arm, k, room):
+    plan = plan_of(find(f"auxo/{name}").sizes["small"], [0])
+    experiment = plan.experiment(find_arm(plan.arms, arm), 0)
     auxo = experiment.parts["clustering"]
-    assert (auxo.at, auxo.k, experiment.name, experiment.baseline) == ((20,), k, name, "single")
+    assert (auxo.at, auxo.k) == ((20,), k)
     assert min(auxo.max_cohorts, experiment.participants // auxo.min_participants) == room

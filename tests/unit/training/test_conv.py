@@ -118,6 +118,11 @@ def test_blocks_and_threads_change_no_answer(monkeypatch):
     two = Factored(told.packed, told.packing, told.start, 2)
     np.testing.assert_array_equal(two.combine(weights), told.combine(weights))
     np.testing.assert_array_equal(two.sketch(100), told.sketch(100))
+    np.testing.assert_array_equal(two.norms(), told.norms())
+    ways = np.random.default_rng(3).normal(size=(2, of.n_params)).astype(np.float32)
+    np.testing.assert_array_equal(two.along(ways), told.along(ways))
+    nobody = told.only(np.zeros(len(SIZES), bool))
+    assert (nobody.along(ways).shape, nobody.norms().shape) == ((0, 2), (0,))
     monkeypatch.setattr("horae.training.conv_updates.BLOCK", 7 * 64 * 50)
     np.testing.assert_allclose(told.gram(), gram, rtol=1e-4, atol=1e-5)
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from horae.engines.messages import Answer, ClientFailure, Message, Reply, Task
-from horae.engines.parcels import MASK, opened, submodel_of
+from horae.engines.parcels import MASK, opened, probe_in, submodel_of
+from horae.engines.views import probed
 from horae.errors import HoraeError
 from horae.pure.packing import PackingError, unpack
 from horae.types import Ints, Plan, Updates
@@ -62,13 +63,17 @@ class Checker:
     def _measured(self, task: Task, said: Reply) -> Reply | ClientFailure:
         """Norm and sketch are worked out here: an update that is not what it says is its client's own."""
         try:
-            model = unpack(task.payload)[0] if task.payload else {}
+            model, extras = unpack(task.payload) if task.payload else ({}, {})
             submodel = submodel_of(model, self.n_params) if MASK in model else None
-            update = opened(self.plan.channels, unpack(said.payload), submodel)
+            arrays = unpack(said.payload)
+            update = opened(self.plan.channels, arrays, submodel)
+            shown = probe_in(arrays, submodel) if probed(self.plan, extras.get("target")) else update
         except (HoraeError, PackingError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             return ClientFailure(task.client, REFUSED, f"its update cannot be read: {error}")
-        if update.shape != (self.n_params,):
-            return ClientFailure(task.client, REFUSED, f"an update of shape {update.shape}, not ({self.n_params},)")
-        read = Updates(update[None])
-        sketch = np.ascontiguousarray(read.sketch(task.dims)).tobytes() if task.dims else b""
-        return replace(said, norm=float(read.norms()[0]), sketch=sketch)
+        odd = next((each.shape for each in (update, shown) if each.shape != (self.n_params,)), None)
+        if odd is not None:
+            return ClientFailure(task.client, REFUSED, f"an update of shape {odd}, not ({self.n_params},)")
+        if shown is not update and not np.isfinite(shown).all():
+            return ClientFailure(task.client, REFUSED, "a second update that is not finite")
+        sketch = np.ascontiguousarray(Updates(shown[None]).sketch(task.dims)).tobytes() if task.dims else b""
+        return replace(said, norm=float(Updates(update[None]).norms()[0]), sketch=sketch)

@@ -1,6 +1,6 @@
 """A whole Auxo run with LEAF's network, before and after: as torch does it client by client, and compiled.
 
-    python benchmarks/whole.py         # some ten minutes; benchmarks/results/whole.{json,md}
+    python benchmarks/whole.py         # some five minutes; benchmarks/results/whole.{json,md}
 
 Both sides take turns, each run a process: the same experiment and seed, `training.path = "lean"` (what there was
 before convolutions were compiled) and "auto". What the run takes is everything: clients, rounds, scores, report.
@@ -21,8 +21,8 @@ from horae.files import write_whole
 
 ROOT, RESULTS = Path(__file__).parents[1], Path(__file__).with_name("results")
 GLYPHS = [str(ROOT / "experiments" / "glyphs.toml"), "--set", "model.name=leaf-cnn", "--set", "baseline=none"]
-BUDGET = ["--set", "budget.participations=400", "--set", "training.lr=0.05"]
-TURNS, PATHS, WORKERS = 3, ("lean", "auto"), (1, 2)
+BUDGET = ["--set", "budget.participations=200", "--set", "training.lr=0.05"]
+TURNS, PATHS, WORKERS = 3, ("lean", "auto"), (2,)
 
 
 def measured(path: str, workers: int, turn: int) -> dict:
@@ -53,7 +53,7 @@ def page(rows: list[dict]) -> str:
         "Made by `python benchmarks/whole.py`.",
         "",
         f"{platform.machine()}, {os.cpu_count()} cores; {TURNS} turns, seeds 0 to {TURNS - 1}; LEAF's network (6.6 M",
-        "parameters) on glyphs, 400 participations; ratios are taken inside each turn, to lean with as many workers.",
+        "parameters) on glyphs, 200 participations; ratios are taken inside each turn, to lean with as many workers.",
         "",
         "| path | workers | seconds | CPU seconds | wall ratio | accuracy | cohorts |",
         "|---|---|---|---|---|---|---|",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +29,10 @@ from horae.checks import (
 )
 from horae.engines.simulation import Pace, World
 from horae.engines.site import Site
-from horae.errors import ConfigError, brief, did_you_mean, one_line, require
+from horae.errors import ConfigError, brief, did_you_mean, require
 from horae.families import FAMILIES, component, find, fit, made, name_of, plain
 from horae.federate import Budget
+from horae.files import read_toml
 from horae.population import Part, Population
 from horae.population.harm import Harm, poison
 from horae.settings import changed, convert
@@ -54,7 +54,6 @@ __all__ = [
 ]
 
 MOST, MOST_INVITED = 10**9, 1000  # participants of a round; and how many times as many are invited
-LONGEST = 2**20  # bytes of an experiment file
 DEMO = Path(__file__).with_name("demo.toml")
 DEFAULTS = {
     "population": "digits-rotated",
@@ -320,23 +319,8 @@ def load(source: str | Path | Mapping[str, Any] | None = None, changes: Mapping[
 
 
 def _read(source: str | Path | None) -> dict[str, Any]:
-    if source is None or source == "demo":
-        source = DEMO
-    name = brief(str(source), 120)
-    try:
-        with Path(source).open("rb") as file:
-            data = file.read(LONGEST + 1)
-        if len(data) > LONGEST:
-            raise ConfigError(f"{name} is longer than any experiment file, {LONGEST:,} bytes; check the path")
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no experiment file {name}; check the path, or leave it out for the demo") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {name}: {error.strerror}; is it an experiment file?") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot read {name}: it is no UTF-8 ({one_line(error, 100)}); save it as UTF-8") from None
-    except (ValueError, RecursionError) as error:  # no TOML, or numbers and brackets that no reader can take
-        raise ConfigError(f"{name} is not TOML: {one_line(error, 120)}") from None
+    file = DEMO if source is None or source == "demo" else Path(source)
+    return read_toml(file, "experiment file", "check the path, or leave it out for the demo")
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,10 +12,30 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from horae.errors import DataError, NoRoom, RunError, one_line
+from horae.errors import ConfigError, DataError, NoRoom, RunError, brief, one_line
 
 LOCK, PART = ".lock", ".part"  # a lock, and the ending of a file that is being written
 PROCESS = ".process"  # which process works in a directory: see `horae.pids`
+LONGEST = 2**20  # bytes of a TOML file
+
+
+def read_toml(file: Path, what: str, remedy: str = "check the path") -> dict[str, Any]:
+    """What a TOML file holds. what: it is called; remedy: what to do if it is not there. Errors: ConfigError."""
+    name = brief(str(file), 120)
+    try:
+        with file.open("rb") as source:
+            data = source.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise ConfigError(f"{name} is longer than any {what}, {LONGEST:,} bytes; check the path")
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no {what} {name}; {remedy}") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}; is it the {what}?") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {name}: it is no UTF-8 ({one_line(error, 100)}); save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:  # no TOML, or numbers and brackets that no reader can take
+        raise ConfigError(f"{name} is not TOML: {one_line(error, 120)}") from None
 
 
 def read_yaml(file: Path, remedy: str) -> Any:

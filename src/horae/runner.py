@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path as File
@@ -93,6 +93,29 @@ def run(
     """
     require(1 <= workers <= 1024, "workers", "be in [1, 1024]", workers)
     changes = {**(changes or {}), **({"site.executor": executor} if executor else {})}
+    people, module = _given(source, fields)
+    if resume is None:
+        experiment = _assemble(source, changes, fields)
+        directory = _fresh_directory(experiment, out)
+    else:
+        experiment, directory = _begun(source, changes, fields, resume, out)
+    if experiment.site.executor and workers > 1:
+        experiment, workers = replace(experiment, site=replace(experiment.site, workers=workers)), 1
+    check_site(experiment)
+    check_trackers(experiment.trackers)
+    field = _field(experiment, field, people)
+    root = None if data_root is None else File(data_root)
+    world = experiment.world(root, people if field is None else field.people, module, workers, pool)
+    if experiment.cohorts_from:
+        reusable(experiment.cohorts_from, world.population.clients, experiment.participants)
+    with claimed(directory), recorded(directory), closing(world.trainer), _going_on(directory):
+        if resume is None and not is_free(directory):  # somebody was quicker
+            raise RunError(f"{directory} is not empty; choose another --out")
+        return _carry_out(experiment, world, directory, watch, stop, root, field)
+
+
+def _given(source: Any, fields: dict[str, Any]) -> tuple[Population | None, torch.nn.Module | None]:
+    """A population and a module that are objects of Python's, with a name for each left in their place."""
     people = fields.pop("population") if isinstance(fields.get("population"), Population) else None
     module = fields.pop("model") if isinstance(fields.get("model"), torch.nn.Module) else None
     if people is not None:
@@ -101,36 +124,29 @@ def run(
         fields["population"] = Given(f"{people.name}: {people.clients} clients given from Python")
     if module is not None:
         fields["model"] = Given(f"{type(module).__name__} given from Python")
-    if resume is None:
-        experiment = _assemble(source, {**(changes or {})}, fields)
-        directory = _fresh_directory(experiment, out)
-    else:
-        experiment, directory = _begun(source, {**(changes or {})}, fields, resume, out)
-    root = None if data_root is None else File(data_root)
-    if experiment.site.executor and workers > 1:
-        experiment, workers = replace(experiment, site=replace(experiment.site, workers=workers)), 1
-    check_site(experiment)
-    check_trackers(experiment.trackers)
+    return people, module
+
+
+def _field(experiment: Experiment, field: Field | None, people: Population | None) -> Field | None:
+    """Where clients are met who have data of their own; None in the simulation and for an executor's workers."""
     if experiment.site.endpoints:
         require(people is None, "population", "be the endpoints' with [[site.endpoints]]", "one given from Python")
         field = Endpoints(experiment)
     inside = experiment.site.executor != "flower" or field is not None
-    require(
-        inside, "site.executor", "be another outside of a ServerApp", "flower", "horae new flower DIR, flwr run DIR"
-    )
-    people = people if field is None else field.people
-    world = experiment.world(root, people, module, workers, pool)
-    if experiment.cohorts_from:
-        reusable(experiment.cohorts_from, world.population.clients, experiment.participants)
-    with claimed(directory), recorded(directory), closing(world.trainer):
-        if resume is None and not is_free(directory):  # somebody was quicker
-            raise RunError(f"{directory} is not empty; choose another --out")
-        try:
-            return _carry_out(experiment, world, directory, watch, stop, root, field)
-        except Stopped as why:
-            raise Stopped(f"{why}; go on with: horae run --resume {directory}") from None
-        except NoRoom as why:
-            raise NoRoom(f"{why}, then go on with: horae run --resume {directory}") from None
+    remedy = "horae new flower DIR, flwr run DIR"
+    require(inside, "site.executor", "be another outside of a ServerApp", "flower", remedy)
+    return field
+
+
+@contextmanager
+def _going_on(directory: File) -> Iterator[None]:
+    """Say of a run that ends early how to go on with it."""
+    try:
+        yield
+    except Stopped as why:
+        raise Stopped(f"{why}; go on with: horae run --resume {directory}") from None
+    except NoRoom as why:
+        raise NoRoom(f"{why}, then go on with: horae run --resume {directory}") from None
 
 
 def _carry_out(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from horae.cli.compare import compare
 from horae.compare import Comparison
 from horae.errors import HoraeError
+from horae.pids import at_work
 from horae.report.comparison.fields import FIELDS
 
 SMALL = ["--set", "budget.participations=120", "--set", "population.clients=40", "--set", "participants=10"]
@@ -96,6 +98,51 @@ def test_two_arms_on_two_seeds_interrupted_and_gone_on_with(tmp_path):
     assert "not distinguishable" in gone_on.stdout or "better" in gone_on.stdout
     for log in (tmp_path / "whole" / "runs").rglob("events.jsonl"):
         assert log.read_bytes() == (tmp_path / "parts" / log.relative_to(tmp_path / "whole")).read_bytes()
+
+
+@pytest.mark.slow
+def test_one_that_is_stopped_from_elsewhere_leaves_nobody_and_goes_on_to_the_same_table(tmp_path):
+    what = ["--vary", "clustering=single,auxo", "--seeds", "0-1", *LONG, "--set", "budget.participations=1200"]
+    whole = command(tmp_path, *what, "--out", "whole")
+    begun = subprocess.Popen(
+        [*HORAE, *what, "--jobs", "1", "--out", "parts"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    runs = tmp_path / "parts" / "runs"
+    log = runs / "auxo" / "seed-0" / "events.jsonl"
+    wait_for(lambda: log.exists() and log.read_text().count('{"event":"round"') > 5)
+    assert len(at_work_below(tmp_path)) == 2  # the comparison and a run
+    done = subprocess.run(
+        [*HORAE[:-1], "stop", "parts"], cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert at_work_below(tmp_path) == []
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "go on with: horae compare --resume parts")
+    assert [line.split(" (")[0] for line in done.stdout.splitlines()[:-1]] == [
+        "stopped runs/auxo/seed-0", "stopped parts",
+    ]  # fmt: skip
+    _, said = begun.communicate(timeout=10)
+    assert begun.returncode == 130
+    assert said.endswith("stopped with 1 of 4 runs finished; go on with: horae compare --resume parts\n")
+    kept = {file: file.stat().st_mtime_ns for file in (runs / "single" / "seed-0").rglob("*.*")}
+    part = log.read_bytes()
+    assert not (runs / "single" / "seed-1").exists()
+    again = command(tmp_path, "--resume", "parts")
+    assert (again.returncode, again.stdout) == (0, whole.stdout.replace("whole/", "parts/"))
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
+    assert log.read_bytes() == (tmp_path / "whole" / log.relative_to(tmp_path / "parts")).read_bytes() != part
+
+
+def at_work_below(place):
+    """The processes that anybody wrote down there, and those with that working directory that nobody did."""
+    found = {one.pid for file in place.rglob(".process") if (one := at_work(file.parent)) is not None and one.alive}
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if link.readlink() == place:
+                found.add(int(link.parent.name))
+    return sorted(found)
 
 
 @pytest.mark.slow
@@ -205,7 +252,7 @@ def test_a_failed_run_is_told_and_is_exit_code_1(monkeypatch):
         (["--vary", "model=mlp", "--tune", "training.lr"], "--tune should look like family.field=value,value, got"),
         (["--vary", "model=mlp", "--tune", "training.lr=1,2"], "--tune-seeds should be one seed at least, got []; nam"),
         (["--vary", "model=mlp", "--tune-seeds", "1"], "--tune should say what is tuned, got 'nothing'; e.g. --tune "),
-        (["--arms", "none.toml"], "--arms: there is no file 'none.toml'; check the path"),
+        (["--arms", "none.toml"], "--arms: there is no file of arms 'none.toml'; check the path"),
         (["none.toml", "--vary", "model=mlp"], "there is no experiment file 'none.toml'"),
         (["--resume", "nowhere"], "there is no comparison in nowhere: it has no comparison.json; check the path"),
     ],

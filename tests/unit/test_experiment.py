@@ -310,7 +310,7 @@ def test_an_empty_file_and_a_byte_order_mark_are_fine(data, tmp_path):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (".", "cannot read '.': Is a directory; is it an experiment file?"),
+        (".", "cannot read '.': Is a directory; is it the experiment file?"),
         ("/dev/zero", "'/dev/zero' is longer than any experiment file, 1,048,576 bytes; check the path"),
         ("x" * 5000, "cannot read 'xxx"),
         ("a\0b", "'a\\x00b' is not TOML: embedded null byte"),

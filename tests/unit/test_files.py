@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from horae.errors import RunError
-from horae.files import check_writable, claimed, is_free, unwritable, write_whole
+from horae.errors import ConfigError, RunError
+from horae.files import LONGEST, check_writable, claimed, is_free, read_toml, unwritable, write_whole
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -80,3 +81,34 @@ def test_a_process_that_dies_lets_go(tmp_path):
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path / "run")]).returncode == -9
     with claimed(tmp_path / "run"):
         pass
+
+
+def test_toml_is_read_with_and_without_a_mark_at_its_beginning(tmp_path):
+    for data in (b'a = "\xc3\xa9"\n[b]\nc = 1', b'\xef\xbb\xbfa = "\xc3\xa9"\n[b]\nc = 1', b""):
+        (tmp_path / "x.toml").write_bytes(data)
+        assert read_toml(tmp_path / "x.toml", "sweep file") == ({"a": "é", "b": {"c": 1}} if data else {})
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "there is no sweep file 'x.toml'; look again"),
+        ("a directory", "cannot read 'x.toml': Is a directory; is it the sweep file?"),
+        (b'a = "\xe9"', "cannot read 'x.toml': it is no UTF-8 ('utf-8' codec can't decode byte 0xe9 in position 5"),
+        (b"a = 1\nb = = 2\n", "'x.toml' is not TOML: Invalid value (at line 2, column 5)"),
+        (b"a = " + b"9" * 5000, "'x.toml' is not TOML: Exceeds the limit"),
+        (b"a = " + b"[" * 5000, "'x.toml' is not TOML: maximum recursion depth"),
+        (b"#" * (LONGEST + 1), "'x.toml' is longer than any sweep file, 1,048,576 bytes; check the path"),
+    ],
+)
+def test_what_is_no_toml_file_is_refused_in_one_line(data, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = Path("x.toml")
+    if isinstance(data, bytes):
+        file.write_bytes(data)
+    elif data:
+        file.mkdir()
+    with pytest.raises(ConfigError) as refused:
+        read_toml(file, "sweep file", "look again")
+    assert str(refused.value).startswith(message)
+    assert str(refused.value).isprintable()

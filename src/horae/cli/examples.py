@@ -9,7 +9,7 @@ EXAMPLES = {
     "compare": ("horae compare --vary clustering=single,auxo --seeds 0,1",),
     "sweep": ("horae sweep heads.toml --jobs 2", "horae sweep --resume sweeps/heads-20261122-101500"),
     "status": ("horae status", "horae status heads --json"),
-    "stop": ("horae stop heads", "horae stop runs/demo --wait 300", "horae stop all"),
+    "stop": ("horae stop heads", "horae stop runs/demo --wait 300", "horae stop comparisons/mine", "horae stop all"),
     "reproduce": ("horae reproduce", "horae reproduce auxo/figure12 --seeds 1"),
     "report": ("horae report runs/demo", "horae report runs/demo runs/demo/baseline --out both.html"),
     "diff": ("horae diff runs/demo runs/demo/baseline",),

@@ -24,7 +24,9 @@ STATES = ("done", "running", "waiting", "failed", "stopped")
 SweepFile = Annotated[
     Path | None, typer.Argument(metavar="SWEEP.toml", help="Runs and slots: see docs/sweep.md.", show_default=False)
 ]
-Which = Annotated[str | None, typer.Argument(metavar="DIR|NAME", help="A directory, or a name in sweeps/ or runs/.")]
+Which = Annotated[
+    str | None, typer.Argument(metavar="DIR|NAME", help="A directory, or a name in sweeps/, comparisons/ or runs/.")
+]
 
 
 def sweep(
@@ -47,18 +49,18 @@ def sweep(
 
 
 def status(which: Which = None, as_json: Json = False) -> None:
-    """Show the runs of a sweep, or a run: state, slot, rounds, accuracy so far; without a name the last sweep."""
-    from horae.sweep import finding, rows
+    """Show the runs of a sweep or a comparison, or a run: how far each is; without a name the last sweep."""
+    from horae.sweep import finding
 
     if which is None:
-        sweeps = [target for target in finding.here() if not target.alone]
+        sweeps = [target for target in finding.here() if target.kind == finding.SWEEP]
         if not sweeps:
             raise RunError(f"there is no sweep in {finding.SWEEPS}/; name one, or begin one: horae sweep SWEEP.toml")
         target, others = sweeps[0], sweeps[1:]
     else:
         found = finding.find(which)
         target, others = found[0], found[1:]
-    told = rows.alone(target.directory) if target.alone else rows.standing(target.directory)
+    told = _standing(target)
     if target.run is not None:
         told = type(told)(told.name, told.directory, told.state, [r for r in told.rows if r.run == target.run.id])
     if not printed(told.table(), as_json):
@@ -68,12 +70,15 @@ def status(which: Which = None, as_json: Json = False) -> None:
 
 
 def stop(
-    which: Annotated[str, typer.Argument(metavar="RUN|NAME|all", help="A directory, a sweep's or run's name, or all.")],
+    which: Annotated[
+        str,
+        typer.Argument(metavar="RUN|NAME|all", help="A directory, a name in sweeps/, comparisons/ or runs/, or all."),
+    ],
     time: Annotated[str, typer.Argument(metavar="[TIMESTAMP]", help="When it began, if there are several.")] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait for the rounds in flight, before killing.")] = 60.0,
     as_json: Json = False,
 ) -> None:
-    """Stop a sweep, one of its runs, or a run, after the round in flight; what is left can be gone on with."""
+    """Stop a sweep, a comparison, or a run, after the rounds in flight; what is left can be gone on with."""
     from horae.sweep import finding
     from horae.sweep.ending import stop as end
 
@@ -105,10 +110,16 @@ def _the_one(found: list[Target], which: str) -> list[Target]:
     return going
 
 
-def _is_going(target: Target) -> bool:
-    from horae.sweep import rows
+def _standing(target: Target) -> Standing:
+    """How it stands, whatever lies there."""
+    from horae.sweep import compared, finding, rows
 
-    told = rows.alone(target.directory) if target.alone else rows.standing(target.directory)
+    how = {finding.SWEEP: rows.standing, finding.COMPARISON: compared.standing, finding.ALONE: rows.alone}
+    return how[target.kind](target.directory)
+
+
+def _is_going(target: Target) -> bool:
+    told = _standing(target)
     mine = [row for row in told.rows if target.run is None or row.run == target.run.id]
     return any(row.state == "running" for row in mine) or (target.run is None and told.state == "running")
 

@@ -16,13 +16,14 @@ from horae.compare.arms import read_arms
 from horae.compare.bars import Bars, cores
 from horae.compare.jobs import run_jobs, trial_jobs
 from horae.compare.plan import Plan, Wish
-from horae.compare.processes import Job, carry_out
+from horae.compare.processes import Job, carry_out, listens
 from horae.compare.results import gather
 from horae.compare.trials import decide, decided, why_none
 from horae.compare.vary import checked, checked_seeds, parse_seeds, parse_vary
 from horae.errors import ConfigError, RunError, Stopped, require
 from horae.experiment import Experiment, load
 from horae.files import check_writable, claimed, is_free
+from horae.pids import recorded
 from horae.report.comparison import write_results
 
 __all__ = ["Comparison", "compare", "parse_seeds", "parse_vary"]
@@ -69,7 +70,7 @@ def compare(
     core. out: default comparisons/<name>-<time>. console: where to draw progress, if anywhere.
 
     A run that fails is among the results. Errors: ConfigError and DataError before anything is started, RunError for a
-    directory that cannot be used, Stopped after Ctrl-C.
+    directory that cannot be used, Stopped after Ctrl-C or `horae stop`.
     """
     require(jobs is None or jobs >= 1, "--jobs", "be >= 1", jobs)
     root = None if data_root is None else Path(data_root).absolute()
@@ -88,7 +89,7 @@ def compare(
         if source is not None or settings or varied or seeds or named or wish.tunes:
             plans.same(plan, source, settings, varied, list(seeds), named, wish)
         plan = plan.told(against, root, target)
-    with claimed(directory):
+    with claimed(directory), recorded(directory, gentle=listens()):
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")
         return _compare(plan, directory, jobs or cores(), console or Console(stderr=True, quiet=True))

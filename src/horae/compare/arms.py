@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from horae.compare.vary import TAKEN, Vary, checked, field_of, word
-from horae.errors import ConfigError, brief, did_you_mean, one_line, require
+from horae.errors import ConfigError, brief, did_you_mean, require
+from horae.files import read_toml
 from horae.settings import flat
 
 _KEYS = ("name", "set", "tune")
@@ -86,15 +86,10 @@ def find_arm(arms: Sequence[Arm], wanted: str | None) -> Arm:
 
 def _read(file: Path) -> Sequence[Mapping[str, Any]]:
     """The tables of a file. Errors: ConfigError."""
-    name = brief(str(file), 120)
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"--arms: there is no file {name}; check the path") from None
-    except OSError as error:
-        raise ConfigError(f"--arms: cannot read {name}: {error.strerror}; is it a file of arms?") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"--arms: {name} is not TOML: {one_line(error, 120)}") from None
+        table = read_toml(file, "file of arms")
+    except ConfigError as error:
+        raise ConfigError(f"--arms: {error}") from None
     other = next((key for key in table if key != "arm"), None)
     require(other is None, "--arms", "hold tables [[arm]] and nothing else", other)
     found = table.get("arm", [])

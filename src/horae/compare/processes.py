@@ -174,11 +174,16 @@ def _reason(job: Job, code: int) -> str:
     return said or f"exit code {code}, without a word"
 
 
+def listens() -> bool:
+    """Whether jobs are stopped by Ctrl-C and SIGTERM: only a main thread hears of them."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def _listening() -> Iterator[Wishes]:
-    """Count Ctrl-C and SIGTERM instead of dying of them. Only a main thread may; elsewhere nothing changes."""
+    """Count Ctrl-C and SIGTERM instead of dying of them, where that can be."""
     wishes = Wishes()
-    if threading.current_thread() is not threading.main_thread():
+    if not listens():
         yield wishes
         return
     before = {number: signal.signal(number, wishes.count) for number in (signal.SIGINT, signal.SIGTERM)}

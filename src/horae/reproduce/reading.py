@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from horae.compare.arms import read_arms
 from horae.compare.vary import checked
-from horae.errors import ConfigError, brief, did_you_mean, one_line, require
+from horae.errors import ConfigError, brief, did_you_mean, require
 from horae.families import made
+from horae.files import read_toml
 from horae.reproduce.claims import SIZES, Check, Claim, Reproduction, Side, Size
 from horae.reproduce.probes import PROBES, Probe
 from horae.settings import convert, flat
@@ -24,7 +24,7 @@ _OF_A_CHECK = ("words", "arm", "against", "measure", "direction", "paper", "with
 
 def read(file: Path, folder: str | None = None) -> Reproduction:
     """A reproduction's file, looked at. Errors: ConfigError that names file and field."""
-    table = _table(file)
+    table = read_toml(file, "reproduction file")
     name = brief(str(file), 120).strip("'")
     try:
         for key in table:
@@ -38,18 +38,6 @@ def read(file: Path, folder: str | None = None) -> Reproduction:
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
     return Reproduction(folder or file.absolute().parent.name, file.stem, file, claim, sizes, checks)
-
-
-def _table(file: Path) -> dict[str, Any]:
-    name = brief(str(file), 120).strip("'")
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no file {name}; check the path") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {name}: {error.strerror}; check the path") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name} is not TOML: {one_line(error, 120)}") from None
 
 
 def _size(table: Mapping[str, Any], size: str, folder: Path) -> Size:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from horae.compare.bars import Bars
-from horae.compare.processes import Job, look_after
+from horae.compare.processes import Job, listens, look_after
 from horae.errors import ConfigError, RunError, Stopped, require
 from horae.files import check_writable, claimed, is_free
 from horae.pids import recorded
@@ -57,7 +57,7 @@ def sweep(
     if data_root is not None:
         plan = replace(plan, where=replace(plan.where, data_root=str(Path(data_root).absolute())))
     making.check(plan, texts)
-    with claimed(directory), recorded(directory, gentle=True):
+    with claimed(directory), recorded(directory, gentle=listens()):
         if resume is None and not is_free(directory):  # somebody was quicker
             raise RunError(f"{directory} is not empty; choose another --out")
         making.write(plan, texts, directory)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from horae.errors import HoraeError, RunError
-from horae.pids import Process, at_work
+from horae.pids import Process
+from horae.sweep import compared, remote, rows
 from horae.sweep import plan as plans
-from horae.sweep import remote, rows
 from horae.sweep import state as states
-from horae.sweep.finding import Target
+from horae.sweep.finding import ALONE, COMPARISON, Target
 from horae.sweep.plan import Plan, Run
 
 _BLINK_S = 0.05
@@ -23,7 +23,7 @@ _GRACE_S = 10.0  # for a sweep to write down that its runs have ended
 
 @dataclass(frozen=True)
 class Ending:
-    """What became of one process. what: the sweep or the run. how: stopped, killed, or left; why: it was left."""
+    """What became of one process. what: a sweep, comparison or run. how: stopped, killed or left; why: it was left."""
 
     what: str
     pid: int
@@ -45,8 +45,10 @@ def stop(targets: Sequence[Target], wait_s: float, say: Say = lambda words: None
     found: list[Ending] = []
     for target in targets:
         try:
-            if target.alone:
+            if target.kind == ALONE:
                 found += _alone(target.directory, wait_s)
+            elif target.kind == COMPARISON:
+                found += _comparison(target.directory, wait_s, say)
             elif target.run is not None:
                 found += _one(target.directory, target.run, wait_s)
             else:
@@ -58,9 +60,8 @@ def stop(targets: Sequence[Target], wait_s: float, say: Say = lambda words: None
 
 def _alone(directory: Path, wait_s: float) -> list[Ending]:
     """A run that belongs to no sweep."""
-    process, again = at_work(directory), f"horae run --resume {shlex.quote(str(directory))}"
-    there = process is not None and (process.alive or not process.near)
-    return _ended([_Wanted(str(directory), process, again)], wait_s) if process is not None and there else []
+    process, again = rows.there(directory), f"horae run --resume {shlex.quote(str(directory))}"
+    return _ended([_Wanted(str(directory), process, again)], wait_s) if process is not None else []
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,38 @@ class _Wanted:
 
 
 def _sweep(directory: Path, wait_s: float, say: Say) -> list[Ending]:
-    """A whole sweep: its process passes it on to the runs; where it is gone the runs are asked."""
+    """A whole sweep, whose runs are written down as asked to stop."""
     plan, state = plans.read(directory), states.read(directory)
+    working = {run.id: rows.working(state.of(run.id), run.files(directory)[1]) for run in plan.runs}
     again = f"horae sweep --resume {shlex.quote(str(directory))}"
-    mine, runs = at_work(directory), []
-    going = mine is not None and (mine.alive or not mine.near)
-    if going and mine is not None and _not_ours(mine):
+    return _whole(directory, working, again, wait_s, say, lambda run: states.tell(directory, "stop", run=run))
+
+
+def _comparison(directory: Path, wait_s: float, say: Say) -> list[Ending]:
+    """A whole comparison, in its trials or its runs."""
+    working = {place.name: rows.there(place.directory) for place in compared.places(directory)}
+    return _whole(directory, working, f"horae compare --resume {shlex.quote(str(directory))}", wait_s, say)
+
+
+def _whole(
+    directory: Path, working: Mapping[str, Process | None], again: str, wait_s: float, say: Say,
+    tell: Callable[[str], None] = lambda run: None,
+) -> list[Ending]:  # fmt: skip
+    """A process and its runs: it passes on what it is asked; where it is gone the runs are asked themselves.
+
+    working: the processes of its runs. tell: writes down that a run is asked to stop.
+    """
+    mine = rows.there(directory)
+    if mine is not None and _not_ours(mine):
         return _ended([_Wanted(str(directory), mine, again)], 0)
-    for run in plan.runs:
-        process = rows.working(state.of(run.id), run.files(directory)[1])
-        if process is not None:
-            runs.append(_Wanted(run.id, process, again, asks=not going))
-            states.tell(directory, "stop", run=run.id)
-    if mine is None or not going:
+    runs = [_Wanted(run, one, again, asks=mine is None) for run, one in working.items() if one is not None]
+    for run in runs:
+        tell(run.what)
+    if mine is None:
         return _ended(runs, wait_s)
-    if mine.send(signal.SIGTERM):
-        say(f"{directory}: its runs end their rounds; what is there after {wait_s:g} s is killed")
+    if why := _asked(mine):
+        return [Ending(str(directory), mine.pid, "left", why, again)]
+    say(f"{directory}: its runs end their rounds; what is there after {wait_s:g} s is killed")
     late: list[str] = []
     if not _gone([mine], wait_s):  # once more: it kills its runs, those on other hosts too
         late = [one.what for one in runs if one.process.alive]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from horae.errors import ConfigError, brief, did_you_mean, one_line, require
+from horae.errors import ConfigError, brief, did_you_mean, require
+from horae.files import read_toml
 from horae.sweep.slots import Host, slots
 from horae.sweep.variables import check_open, is_secret, variables
 
@@ -55,7 +55,7 @@ class File:
 
 def read(file: Path) -> File:
     """A sweep's file. Errors: ConfigError that names the field, the value and the remedy."""
-    table = _table(file)
+    table = read_toml(file, "sweep file")
     for key in table:
         if key not in _KEYS:
             raise ConfigError(f"the sweep has no {brief(key, 40)}; {did_you_mean(key, _KEYS)}")
@@ -86,18 +86,6 @@ def where(table: Mapping[str, Any]) -> Where:
     check_open(data_root, "data_root", _PASSED)
     environment = {str(key): _passed(str(key), value) for key, value in _mapping(table, "environment").items()}
     return Where(list(given), data_root, environment, hosts)
-
-
-def _table(file: Path) -> dict[str, Any]:
-    name = brief(str(file), 120)
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no sweep file {name}; check the path") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {name}: {error.strerror}; is it a sweep's file?") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{name} is not TOML: {one_line(error, 120)}") from None
 
 
 def _entry(table: Any, usual: list[int], threads: int) -> Entry:

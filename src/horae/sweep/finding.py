@@ -11,24 +11,26 @@ from pathlib import Path
 from horae.errors import RunError, did_you_mean, one_line
 from horae.files import PROCESS
 from horae.sweep import plan as plans
+from horae.sweep.compared import is_comparison
 from horae.sweep.plan import Plan, Run
 
-SWEEPS, RUNS = Path("sweeps"), Path("runs")
+SWEEPS, COMPARISONS, RUNS = Path("sweeps"), Path("comparisons"), Path("runs")
+SWEEP, COMPARISON, ALONE = "sweep", "comparison", "run"
 _STAMPED = re.compile(r"(.+)-([0-9]{8}-[0-9]{6})(-[0-9]+)?")
 
 
 @dataclass(frozen=True)
 class Target:
-    """directory: a sweep's, or a run's. run: one of that sweep's runs; alone: a run that belongs to no sweep."""
+    """kind: what lies in the directory: a sweep, a comparison, or a run of no sweep. run: one of that sweep's."""
 
     directory: Path
     run: Run | None = None
-    alone: bool = False
+    kind: str = SWEEP
 
 
 def find(words: str, time: str = "") -> list[Target]:
-    """What is meant: a directory; else the sweeps or runs of that name below `sweeps/` and `runs/`; else runs of that
-    name in sweeps. time: as in the directory's name. Errors: RunError where there is none.
+    """What is meant: a directory; else the sweeps, comparisons or runs of that name below `sweeps/`, `comparisons/` and
+    `runs/`; else runs of that name in sweeps. time: as in the directory's name. Errors: RunError where there is none.
     """
     if not time and (place := Path(words)).is_dir() and (there := _at(place)):
         return [there]
@@ -41,9 +43,10 @@ def find(words: str, time: str = "") -> list[Target]:
 
 
 def here() -> list[Target]:
-    """Every sweep and every run below the usual places, the one begun last first."""
-    sweeps = [Target(place) for place in _directories(SWEEPS) if (place / plans.FILE).exists()]
-    return sweeps + [Target(place, alone=True) for place in _directories(RUNS) if _is_run(place)]
+    """Every sweep, comparison and run below the usual places, the one begun last first."""
+    found = [Target(place) for place in _directories(SWEEPS) if is_sweep(place)]
+    found += [Target(place, kind=COMPARISON) for place in _directories(COMPARISONS) if is_comparison(place)]
+    return found + [Target(place, kind=ALONE) for place in _directories(RUNS) if _is_run(place)]
 
 
 def is_sweep(directory: Path) -> bool:
@@ -52,16 +55,18 @@ def is_sweep(directory: Path) -> bool:
 
 
 def _at(place: Path) -> Target | None:
-    """What lies in a directory: a sweep, a run of one, or a run alone."""
+    """What lies in a directory: a sweep, a run of one, a comparison, or a run alone."""
     if is_sweep(place):
         return Target(place)
+    if is_comparison(place):
+        return Target(place, kind=COMPARISON)
     for sweep in list(place.absolute().parents)[:4]:
         if is_sweep(sweep):
             plan = plans.read(sweep)
             mine = (run for run in plan.runs if run.files(sweep)[1] == place.absolute())
             if (run := next(mine, None)) is not None:
                 return Target(sweep, run)
-    return Target(place, alone=True) if _is_run(place) else None
+    return Target(place, kind=ALONE) if _is_run(place) else None
 
 
 def _is_run(place: Path) -> bool:
@@ -77,7 +82,7 @@ def _is_called(directory: str, words: str, time: str) -> bool:
 
 def _plans() -> Iterator[tuple[Path, Plan]]:
     for target in here():
-        if not target.alone:
+        if target.kind == SWEEP:
             with suppress(RunError):  # it is told when it is asked for
                 yield target.directory, plans.read(target.directory)
 
@@ -101,4 +106,5 @@ def _nothing(words: str, time: str) -> str:
     known = {match[1] if (match := _STAMPED.fullmatch(name)) else name for name in names}
     hint = did_you_mean(words, known) if known else "name its directory"
     wanted = one_line(f"{words} {time}".strip(), 80)
-    return f"there is no sweep or run {wanted} in {SWEEPS}/ or {RUNS}/, and no such directory; {hint}"
+    usual = f"{SWEEPS}/, {COMPARISONS}/ or {RUNS}/"
+    return f"there is no {wanted} in {usual}, and no such directory; {hint}"

@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Standing:
-    """A sweep, or a run alone. state: of the sweep: running, ended, or gone, its process having been killed."""
+    """A sweep, a comparison, or a run alone. state: of it all, as of `course`, or of the run."""
 
     name: str
     directory: Path
@@ -59,16 +59,21 @@ class Standing:
 def standing(directory: Path) -> Standing:
     """How a sweep stands. Errors: RunError where there is none."""
     plan, state = plans.read(directory), states.read(directory)
-    mine = at_work(directory)
-    going = mine is not None and (mine.alive or not mine.near)
-    rows = [_row(plan, run, state.of(run.id), directory, going) for run in plan.runs]
-    return Standing(plan.name, directory, RUNNING if going else "gone" if mine is not None else "ended", rows)
+    now = course(directory)
+    rows = [_row(plan, run, state.of(run.id), directory, now == RUNNING) for run in plan.runs]
+    return Standing(plan.name, directory, now, rows)
+
+
+def course(directory: Path) -> str:
+    """How it is with the process of a sweep or a comparison: running, ended, or gone, having been killed."""
+    process = at_work(directory)
+    return "ended" if process is None else RUNNING if _there(process) is not None else "gone"
 
 
 def alone(directory: Path) -> Standing:
     """How a run that belongs to no sweep stands."""
     process, done = at_work(directory), (directory / "summary.json").exists()
-    alive = process is not None and (process.alive or not process.near)
+    alive = _there(process) is not None
     state = RUNNING if alive else DONE if done else STOPPED
     why = "" if state == DONE else _elsewhere(process) if alive else GONE if process is not None else ""
     since = _changed(directory / PROCESS) if alive else _changed(directory / "events.jsonl")
@@ -77,12 +82,18 @@ def alone(directory: Path) -> Standing:
     return Standing(directory.name, directory, state, [row])
 
 
+def there(directory: Path) -> Process | None:
+    """The process that works in a directory, if it is there still; it may be one of another machine."""
+    return _there(at_work(directory))
+
+
 def working(story: Story, directory: Path) -> Process | None:
-    """The process that carries out a run, if it is there still; it may be one of another machine."""
-    for process in (at_work(directory), story.process if not story.ended else None):
-        if process is not None and (process.alive or not process.near):
-            return process
-    return None
+    """The process that carries out a run of a sweep, likewise."""
+    return there(directory) or (None if story.ended else _there(story.process))
+
+
+def _there(process: Process | None) -> Process | None:
+    return process if process is not None and (process.alive or not process.near) else None
 
 
 def _row(plan: Plan, run: Run, story: Story, sweep: Path, going: bool) -> Row:

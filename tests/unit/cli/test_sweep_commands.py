@@ -158,8 +158,8 @@ def test_several_of_one_name_that_run_need_a_time(monkeypatch):
         (["sweep"], "sweep should name a file, got 'nothing'; see docs/sweep.md, or go on by --resume DIR"),
         (["sweep", "none.toml"], "there is no sweep file 'none.toml'; check the path"),
         (["status"], "there is no sweep in sweeps/; name one, or begin one: horae sweep SWEEP.toml"),
-        (["status", "none"], "there is no sweep or run none in sweeps/ or runs/, and no such directory; name its dir"),
-        (["stop", "none"], "there is no sweep or run none in sweeps/ or runs/, and no such directory; name its dir"),
+        (["status", "none"], "there is no none in sweeps/, comparisons/ or runs/, and no such directory; name its dir"),
+        (["stop", "none"], "there is no none in sweeps/, comparisons/ or runs/, and no such directory; name its dir"),
         (["stop", "all", "--wait", "-1"], "--wait should be between 0 and 86,400 seconds, got -1.0"),
     ],
 )

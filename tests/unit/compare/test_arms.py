@@ -88,7 +88,7 @@ def test_what_is_no_file_of_arms_is_refused_in_one_line(text, message, tmp_path)
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(ConfigError, match="is it a file of arms"):
+    with pytest.raises(ConfigError, match=r"^--arms: cannot read .*: Is a directory; is it the file of arms"):
         read_arms(tmp_path)
 
 

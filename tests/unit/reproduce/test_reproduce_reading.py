@@ -107,7 +107,7 @@ def test_a_name_is_found_or_told_from_its_neighbours(tmp_path):
     for name in ("auxo/tabel5", "table5", "../auxo/table5", "auxo/paper/femnist"):
         with pytest.raises(ConfigError, match=r"there is no reproduction .*; horae reproduce lists them"):
             find(name)
-    with pytest.raises(ConfigError, match=r"there is no file .*nothing\.toml; check the path"):
+    with pytest.raises(ConfigError, match=r"there is no reproduction file .*nothing\.toml'; check the path"):
         find(str(tmp_path / "nothing.toml"))
 
 

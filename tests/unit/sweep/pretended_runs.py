@@ -58,6 +58,24 @@ def pretended(monkeypatch):
     monkeypatch.setattr(Job, "command", command)
 
 
+AS_HORAE = """
+import sys
+sys.path.insert(0, {here!r})
+from pretended_runs import pretended
+class Patch:
+    setattr = staticmethod(setattr)
+pretended(Patch)
+sys.argv[0] = "horae"
+from horae.__main__ import main
+main()
+"""
+
+
+def as_horae(words):
+    """What calls `horae ...` in a process of its own, with jobs carried out by this file."""
+    return [sys.executable, "-c", AS_HORAE.format(here=str(FAKE.parent)), *words]
+
+
 def main(words):
     command, *words = words
     if command == "stop":

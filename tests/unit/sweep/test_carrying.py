@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from pretended_runs import pretended
+from watched_sweeps import filled, interrupted, told, wait_for, written
 
-from horae.errors import HoraeError, Stopped
+from horae.errors import HoraeError
 from horae.files import PROCESS
-from horae.pids import process
+from horae.pids import at_work, process
 from horae.sweep import rows
 from horae.sweep import state as states
 from horae.sweep.carrying import sweep
@@ -28,27 +29,9 @@ def at_home(tmp_path, monkeypatch):
     pretended(monkeypatch)
 
 
-def written(runs, head='slots = ["cpu", "cpu"]', tail=""):
-    """A sweep's file. runs: name to how it behaves."""
-    text = "".join(f'[[run]]\nname = "{name}"\nset = {{ name = "{kind}" }}\n' for name, kind in runs.items())
-    Path("heads.toml").write_text(f"{head}\n{text}{tail}\n")
-    return "heads.toml"
-
-
 def seen(run, place="out"):
     """What a run was told, each time."""
     return [json.loads(line) for line in Path(place, "runs", run, "seen.jsonl").read_text().splitlines()]
-
-
-def told(standing):
-    return {row.run: row.state for row in standing.rows}
-
-
-def wait_for(condition, most_s=20):
-    end = time.monotonic() + most_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 class Aside:
@@ -111,7 +94,7 @@ def test_a_failed_run_stops_no_other_and_is_done_again(tmp_path):
 def test_a_run_that_is_killed_is_a_failure_and_the_others_go_on():
     aside = Aside(written({"long": "slow", **RUNS}), out="out")
     log = Path("out/runs/long/seed-0/events.jsonl")
-    wait_for(lambda: log.exists() and log.stat().st_size and len(told(rows.standing(Path("out")))) == 3)
+    wait_for(lambda: filled("out/runs/long") and len(told(rows.standing(Path("out")))) == 3)
     os.kill(states.read(Path("out")).of("long/seed-0").process.pid, signal.SIGKILL)
     done = aside.end()
     assert told(done) == {"long/seed-0": "failed", "quick/seed-0": "done", "other/seed-0": "done"}
@@ -124,16 +107,8 @@ def test_a_run_that_is_killed_is_a_failure_and_the_others_go_on():
 
 def test_ctrl_c_ends_the_rounds_in_flight_and_resume_goes_on():
     file = written({"long": "slow", "later": "fine"}, 'slots = ["cpu"]')
-    log = Path("out/runs/long/seed-0/events.jsonl")
-
-    def interrupt():
-        wait_for(lambda: log.exists() and log.stat().st_size)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(Stopped) as error:
-        sweep(file, out="out")
-    assert str(error.value) == "stopped with 0 of 2 runs done; go on with: horae sweep --resume out"
+    said = interrupted(file, lambda: filled("out/runs/long"), out="out")
+    assert said == "stopped with 0 of 2 runs done; go on with: horae sweep --resume out"
     assert told(rows.standing(Path("out"))) == {"long/seed-0": "stopped", "later/seed-0": "waiting"}
     assert Path("out/logs/long-seed-0.txt").read_text() == "horae: stopped after the round in flight\n"
     Path("out/runs/long/seed-0/mended").touch()
@@ -142,8 +117,7 @@ def test_ctrl_c_ends_the_rounds_in_flight_and_resume_goes_on():
 
 def test_one_run_can_be_stopped_and_the_others_go_on():
     aside = Aside(written({"long": "slow", **RUNS}, 'slots = ["cpu"]'), out="out")
-    log = Path("out/runs/long/seed-0/events.jsonl")
-    wait_for(lambda: log.exists() and log.stat().st_size)
+    wait_for(lambda: filled("out/runs/long"))
     (ending,) = stop(find("out/runs/long/seed-0"), 20)
     assert (ending.what, ending.how, ending.why) == ("long/seed-0", "stopped", "")
     assert ending.again == "horae sweep --resume out" or ending.again.endswith("/out")
@@ -155,7 +129,7 @@ def test_one_run_can_be_stopped_and_the_others_go_on():
 def test_who_does_not_listen_is_killed_with_all_that_it_started():
     aside = Aside(written({"deaf one": "deaf", **RUNS}), out="out")
     child = Path("out/runs/deafone/seed-0/child")
-    wait_for(lambda: child.exists() and child.read_text())
+    wait_for(lambda: filled("out", "child"))
     other = process(int(child.read_text()))
     assert other.alive
     (ending,) = stop(find("out/runs/deafone/seed-0"), 0.2)
@@ -276,6 +250,7 @@ def test_a_second_sweep_keeps_out():
     wait_for(lambda: Path("out/runs/long/seed-0/events.jsonl").exists())
     with pytest.raises(HoraeError, match="out is in use by another run"):
         sweep(resume="out")
+    assert not at_work(Path("out")).gentle  # beside the main thread nothing is heard: SIGTERM would end this Python
     stop(find("out/runs/long/seed-0"), 20)
     assert told(aside.end()) == {"long/seed-0": "stopped"}
 

@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from pretended_runs import FAKE, fake_ssh
+from pretended_runs import FAKE, fake_ssh, pretended
+from watched_sweeps import filled, interrupted, told, wait_for, written
 
-from horae.errors import HoraeError, Stopped
+from horae.errors import HoraeError
+from horae.pids import started
 from horae.sweep import plan as plans
 from horae.sweep import remote, rows
 from horae.sweep import state as states
@@ -36,13 +38,11 @@ def ssh(tmp_path, monkeypatch):
     return told
 
 
-def written(tmp_path, runs, slots='["lab:cpu"]', address="me@lab"):
-    text = "".join(f'[[run]]\nname = "{name}"\nset = {{ name = "{kind}" }}\n' for name, kind in runs.items())
+def on_lab(tmp_path, runs, slots='["lab:cpu"]', address="me@lab"):
+    """A sweep's file with slots on another host, and a secret that its runs get."""
     horae = json.dumps(shlex.join([sys.executable, str(FAKE)]))
     host = f'[hosts.lab]\nssh = "{address}"\ndirectory = {json.dumps(str(tmp_path / ODD))}\nhorae = {horae}\n'
-    told = '[environment]\nTOLD = "${LAB_TOKEN}"\n'
-    Path("heads.toml").write_text(f"slots = {slots}\n{text}{host}{told}")
-    return "heads.toml"
+    return written(runs, f"slots = {slots}", f'{host}[environment]\nTOLD = "${{LAB_TOKEN}}"')
 
 
 def there(tmp_path):
@@ -51,19 +51,8 @@ def there(tmp_path):
     return place / "runs"
 
 
-def told(standing):
-    return {row.run: row.state for row in standing.rows}
-
-
-def wait_for(condition, most_s=20):
-    end = time.monotonic() + most_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_a_run_there_comes_back_whole_and_nobody_reads_the_secret(tmp_path, ssh):
-    done = sweep(written(tmp_path, {"a": "fine", "b": "fails"}), out="out")
+    done = sweep(on_lab(tmp_path, {"a": "fine", "b": "fails"}), out="out")
     assert told(done) == {"a/seed-0": "done", "b/seed-0": "failed"}
     assert [(row.slot, row.rounds, row.accuracy) for row in done.rows] == [
         ("lab:cpu", 5, 0.04),
@@ -96,41 +85,31 @@ def test_strangers_are_not_spoken_to_and_nothing_is_asked():
 
 
 def test_runs_go_round_both_machines(tmp_path, monkeypatch):
-    from pretended_runs import pretended
-
     pretended(monkeypatch)
-    done = sweep(written(tmp_path, {name: "fine" for name in "abcd"}, '["cpu", "lab:cpu"]'), out="out")
+    done = sweep(on_lab(tmp_path, {name: "fine" for name in "abcd"}, '["cpu", "lab:cpu"]'), out="out")
     assert set(told(done).values()) == {"done"}
     assert {row.slot for row in done.rows} == {"cpu", "lab:cpu"}
 
 
 def test_ctrl_c_goes_over_the_line_and_resume_goes_on_there(tmp_path):
-    file = written(tmp_path, {"long": "slow"})
-    log = lambda: next((tmp_path / ODD).rglob("events.jsonl"), None)  # noqa: E731
-
-    def interrupt():
-        wait_for(lambda: log() is not None and log().stat().st_size)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(Stopped):
-        sweep(file, out="out")
+    interrupted(on_lab(tmp_path, {"long": "slow"}), lambda: filled(tmp_path / ODD), out="out")
     (row,) = rows.standing(Path("out")).rows
     assert (row.state, row.rounds) == ("stopped", None)
     assert row.why == f"in lab:{there(tmp_path)}/long/seed-0"
-    before = log().read_text()
+    log = filled(tmp_path / ODD)
+    before = log.read_text()
     (there(tmp_path) / "long" / "seed-0" / "mended").touch()
     assert told(sweep(resume="out")) == {"long/seed-0": "done"}
-    assert log().read_text().startswith(before)
+    assert log.read_text().startswith(before)
 
 
 def stopped_meanwhile(tmp_path, kind, wait_s):
     """Stop a run of this kind there, while a sweep has it; what the stop found, and the sweep."""
-    file, found = written(tmp_path, {"long": kind}), []
+    file, found = on_lab(tmp_path, {"long": kind}), []
     ready = "child" if kind == "deaf" else "events.jsonl"
 
     def end():
-        wait_for(lambda: (at := next((tmp_path / ODD).rglob(ready), None)) is not None and at.stat().st_size)
+        wait_for(lambda: filled(tmp_path / ODD, ready))
         found.extend(stop([Target(Path("out"), plans.read(Path("out")).runs[0])], wait_s))
 
     thread = threading.Thread(target=end)
@@ -152,7 +131,7 @@ def test_who_does_not_listen_there_is_killed_there(tmp_path):
     assert (ending.how, ending.fine) == ("killed", True)
     assert told(done) == {"long/seed-0": "stopped"}
     child = int(next((tmp_path / ODD).rglob("child")).read_text())
-    wait_for(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2])
+    wait_for(lambda: not started(child))
 
 
 def test_a_line_that_breaks_ends_the_run_there(tmp_path):
@@ -166,8 +145,7 @@ def test_a_line_that_breaks_ends_the_run_there(tmp_path):
     )  # fmt: skip
     os.close(reading)
     os.write(writing, script.encode())
-    log = tmp_path / ODD / "sweeps/x/runs/long/seed-0/events.jsonl"
-    wait_for(lambda: log.exists() and log.stat().st_size)
+    wait_for(lambda: filled(tmp_path / ODD))
     os.close(writing)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
 
@@ -178,9 +156,7 @@ def test_the_second_signal_kills_there(tmp_path, kind, how):
     host = Host("me@lab", str(tmp_path / ODD), shlex.join([sys.executable, str(FAKE)]))
     script = remote.run_script(host, "sweeps/x/runs/a", f'name = "{kind}"\n', [], {})
     line = Line(remote.command(host, script), script, tmp_path / "log", Mask([]), lambda: None)
-    place = tmp_path / ODD / "sweeps/x/runs/a"
-    ready = place / ("child" if kind == "deaf" else "events.jsonl")
-    wait_for(lambda: ready.exists() and ready.stat().st_size)
+    wait_for(lambda: filled(tmp_path / ODD, "child" if kind == "deaf" else "events.jsonl"))
     line.send_signal(signal.SIGINT)
     if kind == "deaf":
         time.sleep(0.3)
@@ -191,13 +167,13 @@ def test_the_second_signal_kills_there(tmp_path, kind, how):
 
 
 def test_a_host_that_is_down_is_a_failure_of_its_runs(tmp_path):
-    done = sweep(written(tmp_path, {"a": "fine"}, address="down"), out="out")
+    done = sweep(on_lab(tmp_path, {"a": "fine"}, address="down"), out="out")
     assert done.rows[0].state == "failed"
     assert done.rows[0].why.startswith("ssh: connect to host down port 22: Connection refused; in lab:")
 
 
 def test_a_directory_that_is_not_there_is_said(tmp_path):
-    file = written(tmp_path, {"a": "fine"})
+    file = on_lab(tmp_path, {"a": "fine"})
     (tmp_path / ODD).rmdir()
     (row,) = sweep(file, out="out").rows
     assert row.state == "failed"
@@ -206,7 +182,7 @@ def test_a_directory_that_is_not_there_is_said(tmp_path):
 
 def test_files_that_cannot_be_brought_stay_and_that_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(remote, "_FETCH", "echo no such luck >&2; exit 3\n")
-    (row,) = sweep(written(tmp_path, {"a": "fine"}), out="out").rows
+    (row,) = sweep(on_lab(tmp_path, {"a": "fine"}), out="out").rows
     assert row.state == "done"
     assert row.why == f"its files stayed there: no such luck; in lab:{there(tmp_path)}/a/seed-0"
     monkeypatch.undo()
@@ -223,14 +199,12 @@ def test_an_archive_that_reaches_out_is_refused(tmp_path, monkeypatch):
 def test_without_ssh_it_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HoraeError, match="slots should be on this machine where there is no ssh, got 'lab'; install"):
-        sweep(written(tmp_path, {"a": "fine"}), out="out")
+        sweep(on_lab(tmp_path, {"a": "fine"}), out="out")
 
 
 def test_what_was_begun_on_a_host_that_is_left_out_begins_anew_elsewhere(tmp_path, monkeypatch):
-    from pretended_runs import pretended
-
     pretended(monkeypatch)
-    sweep(written(tmp_path, {"a": "fails"}), out="out")
+    sweep(on_lab(tmp_path, {"a": "fails"}), out="out")
     assert states.read(Path("out")).of("a/seed-0").begun.host == "lab"
     Path("out/runs/a/seed-0").mkdir(parents=True)
     done = sweep(resume="out", jobs=1)

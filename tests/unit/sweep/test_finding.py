@@ -12,7 +12,7 @@ from horae.pids import Process, process, recorded
 from horae.sweep import rows
 from horae.sweep.ending import stop
 from horae.sweep.file import Where
-from horae.sweep.finding import find, here
+from horae.sweep.finding import ALONE, SWEEP, find, here
 from horae.sweep.plan import Plan, Run, read
 from horae.sweep.slots import Host
 
@@ -82,10 +82,10 @@ def test_a_runs_directory_is_its_sweeps():
     place.mkdir(parents=True)
     for words in (str(place), str(place.absolute())):
         (target,) = find(words)
-        assert (target.run.id, target.alone) == ("auxo,participants=10/seed-3", False)
+        assert (target.run.id, target.kind) == ("auxo,participants=10/seed-3", SWEEP)
         assert target.directory.samefile(f"sweeps/heads-{OLD}")
     (alone,) = find(str(_begun(Path(f"sweeps/heads-{OLD}/other"))))
-    assert alone.alone
+    assert alone.kind == ALONE
 
 
 def _begun(place):
@@ -97,10 +97,10 @@ def _begun(place):
 @pytest.mark.parametrize(
     ("words", "time", "message"),
     [
-        ("heeds", "", "there is no sweep or run heeds in sweeps/ or runs/, and no such directory; did you mean 'heads"),
-        ("heads", "20270101-000000", "there is no sweep or run heads 20270101-000000 in sweeps/ or runs/"),
-        ("runs/empty", "", "there is no sweep or run runs/empty in sweeps/"),
-        ("runs", "", "there is no sweep or run runs in sweeps/"),
+        ("heeds", "", "there is no heeds in sweeps/, comparisons/ or runs/, and no such directory; did you mean 'h"),
+        ("heads", "20270101-000000", "there is no heads 20270101-000000 in sweeps/, comparisons/ or runs/"),
+        ("runs/empty", "", "there is no runs/empty in sweeps/"),
+        ("runs", "", "there is no runs in sweeps/"),
     ],
 )
 def test_what_is_not_there_is_one_line(words, time, message):

@@ -1,34 +1,20 @@
 """A sweep in a process of its own, killed and stopped from outside; its runs are programs that stand for runs."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from pretended_runs import as_horae, pretended
+from watched_sweeps import wait_for, written
 
-from horae.pids import at_work
+from horae.pids import at_work, started
 from horae.sweep import rows
 from horae.sweep import state as states
 from horae.sweep.carrying import sweep
 from horae.sweep.ending import stop
 from horae.sweep.finding import find
-
-HERE = Path(__file__).parent
-SWEEP = """
-import sys
-sys.path.insert(0, {here!r})
-from pretended_runs import pretended
-class Patch:
-    setattr = staticmethod(setattr)
-pretended(Patch)
-sys.argv = ["horae", "sweep", *sys.argv[1:]]
-from horae.__main__ import main
-main()
-"""
 
 
 @pytest.fixture
@@ -36,13 +22,8 @@ def begun(tmp_path, monkeypatch):
     """A sweep in a process of its own, whose runs are under way."""
     monkeypatch.chdir(tmp_path)
     kinds = {"a": "slow", "b": "slow", "deaf": "deaf", "late": "fine"}
-    text = "".join(f'[[run]]\nname = "{name}"\nset = {{ name = "{kind}" }}\n' for name, kind in kinds.items())
-    Path("heads.toml").write_text('slots = ["cpu", "cpu", "cpu"]\n' + text)
-    code = SWEEP.format(here=str(HERE))
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, "heads.toml", "--out", "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
+    words = ["sweep", written(kinds, 'slots = ["cpu", "cpu", "cpu"]'), "--out", "out"]
+    child = subprocess.Popen(as_horae(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     wait_for(lambda: all(Path(f"out/runs/{name}/seed-0/events.jsonl").exists() for name in ("a", "b", "deaf")), 120)
     wait_for(lambda: Path("out/runs/deaf/seed-0/child").read_text())
     yield child
@@ -53,21 +34,11 @@ def begun(tmp_path, monkeypatch):
     child.communicate()
 
 
-def wait_for(condition, most_s=30):
-    end = time.monotonic() + most_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def told():
     return {row.run.removesuffix("/seed-0"): row.state for row in rows.standing(Path("out")).rows}
 
 
 def test_kill_9_leaves_nobody_behind_and_something_to_go_on_with(begun, monkeypatch):
-    sys.path.insert(0, str(HERE))
-    from pretended_runs import pretended
-
     seen = rows.standing(Path("out"))
     assert seen.state == "running"
     assert {row.state for row in seen.rows} == {"running", "waiting"}
@@ -106,7 +77,7 @@ def test_a_whole_sweep_is_stopped_and_whoever_does_not_listen_is_killed(begun):
     assert at_work(Path("out")) is None
     assert rows.standing(Path("out")).state == "ended"
     child = int(Path("out/runs/deaf/seed-0/child").read_text())
-    wait_for(lambda: not os.path.exists(f"/proc/{child}") or " Z " in Path(f"/proc/{child}/stat").read_text())
+    wait_for(lambda: not started(child))
     assert stop(find("out"), 1.0) == []
     ends = [json.loads(line) for line in Path("out/state.jsonl").read_text().splitlines()]
     assert sum(event["event"] == "end" for event in ends) == 3

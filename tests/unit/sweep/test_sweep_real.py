@@ -4,11 +4,11 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from pretended_runs import fake_ssh
+from watched_sweeps import wait_for
 
 import horae
 from horae.pids import at_work
@@ -16,13 +16,6 @@ from horae.sweep import rows
 
 SMALL = {"budget.participations": 1500, "population.clients": 60, "participants": 10, "baseline": "none"}
 HORAE = [sys.executable, "-m", "horae"]
-
-
-def wait_for(condition, most_s=200):
-    end = time.monotonic() + most_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def rounds(log):
@@ -44,10 +37,10 @@ def test_a_sweep_over_two_machines_survives_kill_9_to_the_same_bits(tmp_path, mo
     with subprocess.Popen([*HORAE, "sweep", "heads.toml", "--out", "out"], stderr=subprocess.PIPE) as begun:
         here = Path("out/runs/one/seed-0/events.jsonl")
         far = lambda: next(there.rglob("events.jsonl"), here.with_name("none"))  # noqa: E731
-        wait_for(lambda: rounds(here) > 5 and rounds(far()) > 5)
+        wait_for(lambda: rounds(here) > 5 and rounds(far()) > 5, 200)
         begun.kill()
-    wait_for(lambda: rows.standing(Path("out")).state == "gone" and not rows.standing(Path("out")).count("running"))
-    wait_for(lambda: at_work(far().parent) is None)
+    wait_for(lambda: (seen := rows.standing(Path("out"))).state == "gone" and not seen.count("running"), 200)
+    wait_for(lambda: at_work(far().parent) is None, 200)
     states = [(row.state, row.why.partition(";")[0]) for row in rows.standing(Path("out")).rows]
     assert states == [("stopped", "its process is gone")] * 2
     again = subprocess.run([*HORAE, "sweep", "--resume", "out", "--json"], capture_output=True, text=True, check=False)

@@ -24,7 +24,14 @@ from horae.training.conv_wide import Wide
 
 ROUNDS = 3
 KINDS = (
-    *(conv_layers.Unfolded, conv_layers.Convolve, conv_layers.Norm, conv_layers.Pool, conv_layers.Relu),
+    *(
+        conv_layers.Direct,
+        conv_layers.Unfolded,
+        conv_layers.Convolve,
+        conv_layers.Norm,
+        conv_layers.Pool,
+        conv_layers.Relu,
+    ),
     *(conv_layers.Linear, conv_layers.Reshape, Wide),
 )
 PASSES = ("squeeze", "unsqueeze")

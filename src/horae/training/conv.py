@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from horae.training.conv_kernel import compiled
 from horae.training.conv_layers import Layer, Linear
-from horae.training.conv_net import Net, conv_stack
+from horae.training.conv_net import Net, conv_stack, kernels
 from horae.training.conv_pack import Packing, borrowed
 from horae.training.conv_updates import Factored
 from horae.training.conv_wide import Wide, ended
@@ -50,7 +49,7 @@ class Conv:
     @classmethod
     def of(cls, module: nn.Module, training: Training, samples: Samples, threads: int = 1) -> Conv | None:
         """None where the module is another kind of network. threads: that add updates up."""
-        layers, kind = conv_stack(module, samples.example), Conv if compiled() is not None else Uncompiled
+        layers, kind = conv_stack(module, samples.example), Conv if kernels() else Uncompiled
         return None if layers is None else kind(layers, Layout.of_params(module), training, samples, threads)
 
     def like(self, module: nn.Module) -> Conv:
@@ -114,7 +113,7 @@ class Conv:
 
 
 class Uncompiled(Conv):
-    """Without a C compiler: torch's own norms and pools, which round otherwise."""
+    """Without a C compiler: torch's own convolutions, norms and pools, which round otherwise."""
 
     name = "conv-torch"
 

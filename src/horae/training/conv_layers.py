@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from horae.training.conv_direct import convolve, convolve_back
 from horae.training.conv_kernel import squeeze, unsqueeze
 
 Tensors = dict[str, Tensor]
@@ -55,6 +56,27 @@ class Convolve:
     @property
     def _how(self) -> tuple[Any, ...]:
         return self.stride, self.padding, self.dilation, False, (0, 0), self.groups
+
+
+@dataclass(frozen=True)
+class Direct(Convolve):
+    """A convolution whose kernel is not large, by `direct.c`."""
+
+    def forward(self, x: Tensor, weights: Tensors) -> tuple[Tensor, Any]:
+        """The images, convolved."""
+        wide, bias = x.permute(0, 2, 3, 1).contiguous(), weights[self.bias] if self.bias else None
+        return convolve(wide, weights[self.weight], bias, self.stride, self.padding).permute(0, 3, 1, 2), wide
+
+    def backward(
+        self, back: Tensor, trace: Any, weights: Tensors, slopes: Tensors, first: bool, sums: Tensor | None = None
+    ) -> Tensor:
+        """As of every convolution."""
+        wide = back.permute(0, 2, 3, 1).contiguous()
+        how = (self.stride, self.padding, slopes[self.weight], first)
+        dx = convolve_back(wide, trace, weights[self.weight], *how)
+        if self.bias:
+            slopes[self.bias].copy_(wide.sum((0, 1, 2)) if sums is None else sums)
+        return back if dx is None else dx.permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from horae.training.conv_direct import MOST
+from horae.training.conv_direct import compiled as direct
 from horae.training.conv_kernel import compiled
 from horae.training.conv_layers import (
     Convolve,
+    Direct,
     Layer,
     Linear,
     Mean,
@@ -74,6 +77,11 @@ class Net:
         return cls(tuple(segments), tuple(cuts))
 
 
+def kernels() -> bool:
+    """Whether both kernels of convolutional networks can be used; one of them alone never is."""
+    return compiled() is not None and direct() is not None
+
+
 def conv_stack(module: nn.Module, example: Tensor) -> tuple[Layer, ...] | None:
     """The module's layers, or None if it holds any other than convolutions, GroupNorm, pools, ReLU and linear ones.
 
@@ -96,8 +104,8 @@ def conv_stack(module: nn.Module, example: Tensor) -> tuple[Layer, ...] | None:
         return None
     ordered = list(_pools_first(layers))
     first = next(i for i, layer in enumerate(ordered) if isinstance(layer, Convolve))
-    ordered[first] = _unfolded(ordered[first], module)
-    return tuple(_squeezed(ordered) if compiled() is not None else ordered)
+    ordered = [_quicker(layer, module, i == first) for i, layer in enumerate(ordered)]
+    return tuple(_squeezed(ordered) if kernels() else ordered)
 
 
 @torch.no_grad()
@@ -152,12 +160,15 @@ def _pools_first(layers: list[Layer]) -> Iterator[Layer]:
     yield from waiting
 
 
-def _unfolded(layer: Layer, module: nn.Module) -> Layer:
-    """The first convolution as products, if it is one of few numbers and steps by one."""
-    assert isinstance(layer, Convolve)
-    plain = (layer.stride, layer.dilation, layer.groups) == ((1, 1), (1, 1), 1)
-    few = module.get_parameter(layer.weight)[0].numel() <= FEW
-    return Unfolded(**vars(layer)) if plain and few else layer
+def _quicker(layer: Layer, module: nn.Module, first: bool) -> Layer:
+    """A plain convolution as our own, or as products where it is the first and one of few numbers."""
+    if not isinstance(layer, Convolve) or (layer.dilation, layer.groups) != ((1, 1), 1):
+        return layer
+    kernel = module.get_parameter(layer.weight)
+    inside = all(around < taps for around, taps in zip(layer.padding, kernel.shape[2:], strict=True))
+    if inside and kernel.numel() <= MOST and kernels():
+        return Direct(**vars(layer))
+    return Unfolded(**vars(layer)) if first and layer.stride == (1, 1) and kernel[0].numel() <= FEW else layer
 
 
 def _squeezed(layers: list[Layer]) -> Iterator[Layer]:

@@ -17,12 +17,16 @@ def prefer_channels_last(module: nn.Module) -> bool:
     parts = list(module.modules())
     images = [part for part in parts if isinstance(part, nn.Conv2d)]
     pools = sum(isinstance(part, nn.MaxPool2d) for part in parts)
-    random = any(isinstance(part, nn.Dropout | nn.AlphaDropout) for part in parts)
-    if random or not images or pools * CONVOLUTIONS_PER_POOL < len(images):
+    if draws_in_order(module) or not images or pools * CONVOLUTIONS_PER_POOL < len(images):
         return False
     for part in images:
         part.register_forward_pre_hook(_turned)
     return True
+
+
+def draws_in_order(module: nn.Module) -> bool:
+    """Whether it holds layers that draw number by number, in the order of memory."""
+    return any(isinstance(part, nn.Dropout | nn.AlphaDropout) for part in module.modules())
 
 
 def _turned(_: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from horae.pure.streams import stream
+from horae.training.conv_direct import compiled
 from horae.training.conv_taps import Taps
 from horae.training.descent import Descent
 from horae.training.layout import Layout
+from horae.training.lean_conv import can_be_quickened, quickened
 from horae.training.plan import Batches, Training
 from horae.training.samples import Samples
 from horae.training.tasks import Task
@@ -39,20 +41,30 @@ class Lean:
     task: Task
     taps: bool = True
 
-    name = "lean"
     grain = 1  # every client is trained by itself
 
     @cached_property
-    def _living(self) -> Taps | None:
-        return Taps.of(self.module, self.samples.example) if self.taps else None
+    def name(self) -> str:
+        """It tells whose convolutions are computed, since these round otherwise."""
+        return "lean-torch" if can_be_quickened(self.module) and compiled() is None else "lean"
+
+    @cached_property
+    def _living(self) -> tuple[Taps, Lean] | None:
+        """The same by the module without dead taps, if it has some."""
+        taps = Taps.of(self.module, self.samples.example) if self.taps else None
+        return None if taps is None else (taps, replace(self, module=taps.module, layout=taps.live, taps=False))
+
+    @cached_property
+    def _quick(self) -> nn.Module:
+        return quickened(self.module)
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""
         if self._living is not None:
-            return self._train_living(self._living, work, plan, updates)
+            return self._train_living(*self._living, work, plan, updates)
         q, sums = len(work.clients), np.zeros(plan.counts.shape)
         buffers = np.repeat(work.buffers[None], q, 0)
-        self.module.train()
+        self._quick.train()
         with torch.random.fork_rng(devices=[]):
             for row in range(q):
                 key = stream(self.seed, "layers", work.round, int(work.clients[row]))
@@ -61,9 +73,9 @@ class Lean:
                 updates[row] = self._train_client(work, plan, row, own, sums[row])
         return buffers, sums
 
-    def _train_living(self, taps: Taps, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
-        """The same by the module without dead taps."""
-        small = replace(self, module=taps.module, layout=taps.live, taps=False)
+    def _train_living(
+        self, taps: Taps, small: Lean, work: Work, plan: Batches, updates: Floats
+    ) -> tuple[Floats, Doubles]:
         own, found = np.empty((1, taps.live.size), np.float32), []
         cropped = taps.work(work)
         for row, steps in enumerate((plan.counts > 0).sum(axis=1).tolist()):
@@ -82,12 +94,12 @@ class Lean:
         params = {name: view.requires_grad_() for name, view in self.layout.views(descent.weights[0]).items()}
         counters = {name: b.clone() for name, b in self.module.named_buffers() if not b.is_floating_point()}
         tensors = {**params, **self.buffers.views(buffers), **counters}
-        index = torch.from_numpy(plan.index[row])
+        index, flat = torch.from_numpy(plan.index[row]), torch.empty(self.layout.size)
         for step, (picked, count) in enumerate(zip(index, plan.counts[row].tolist(), strict=True)):
             if count:
                 part = picked[:count]
                 x, y = self.samples.some(part)
-                out = functional_call(self.module, tensors, (x,))
+                out = functional_call(self._quick, tensors, (x,))
                 if work.weights is None:
                     loss = told = self.task.mean(out, y)
                 else:
@@ -96,5 +108,5 @@ class Lean:
                 slopes = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
                 losses[step] = count * told.item()
                 with torch.no_grad():
-                    descent.step(torch.cat([slope.reshape(-1) for slope in slopes])[None])
+                    descent.step(torch.cat([slope.reshape(-1) for slope in slopes], out=flat)[None])
         return descent.updates()[0]

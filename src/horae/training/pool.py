@@ -32,7 +32,9 @@ Name = tuple[str, int] | None
 class Path(Protocol):
     """A way of training: see `dense`, `native`, `span`, `sparse`, `conv` and `lean`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What checkpoints and the log call it: another name, other bits."""
 
     @property
     def grain(self) -> int:

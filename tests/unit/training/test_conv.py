@@ -42,6 +42,12 @@ def work(of, **more):
     return replace(Work(of.initial_params, of.initial_buffers, np.arange(len(rows)) * 3, rows, 1), **more)
 
 
+def twin_of(training, job, row):
+    """In float64: which of a pool's numbers is largest, where two are nearly alike, is chance in float32."""
+    module, exact = initial(LeafCnn(256), SHAPE, CLASSES, SEED), replace(job, params=job.params.astype(np.float64))
+    return train_one(module, training, exact, row, X.astype(np.float64), Y, SEED)
+
+
 @pytest.mark.parametrize("training", TRAININGS)
 @pytest.mark.parametrize("more", [{}, {"correction": Correction(0.3)}, {"lr_scale": 0.5}])
 def test_wide_layers_are_never_formed_and_yet_the_twins(training, more):
@@ -50,7 +56,7 @@ def test_wide_layers_are_never_formed_and_yet_the_twins(training, more):
     done = of.train(job)
     assert isinstance(done.told, Factored) and done.told.packed.shape[1] < 0.8 * of.n_params
     for row in range(len(SIZES)):
-        twin = train_one(initial(LeafCnn(256), SHAPE, CLASSES, SEED), training, job, row, X, Y, SEED)
+        twin = twin_of(training, job, row)
         np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-3, atol=1e-5)
         assert done.losses[row] == pytest.approx(twin.losses[0], rel=1e-4)
         assert done.sums[row].sum() == pytest.approx(twin.sums[0].sum(), rel=1e-4)
@@ -62,7 +68,7 @@ def test_weights_of_samples_count():
     job = replace(job, weights=[np.random.default_rng(2).exponential(size=len(own)) for own in job.rows])
     done = of.train(job)
     for row in range(len(SIZES)):
-        twin = train_one(initial(LeafCnn(256), SHAPE, CLASSES, SEED), of.training, job, row, X, Y, SEED)
+        twin = twin_of(of.training, job, row)
         np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-3, atol=1e-5)
 
 
@@ -195,11 +201,11 @@ def test_layers_of_every_kind(layers):
         np.testing.assert_allclose(done.updates[row], twin.updates[0], rtol=1e-3, atol=1e-4)
 
 
-def test_without_a_compiler_torch_does_it(monkeypatch):
+@pytest.mark.parametrize("missing", ["conv_net.compiled", "conv_net.direct"])
+def test_without_a_compiler_torch_does_it(monkeypatch, missing):
     whole = trainer(model=AutoFlipCnn(4, 16), x=(x := RNG.normal(size=(80, 3, 24, 24)).astype(np.float32)))
     images = trainer(model=Cnn((4,), 2))
-    monkeypatch.setattr("horae.training.conv.compiled", lambda: None)
-    monkeypatch.setattr("horae.training.conv_net.compiled", lambda: None)
+    monkeypatch.setattr(f"horae.training.{missing}", lambda: None)
     for of in (whole, images):
         bare = Trainer(of.module, of.training, x if of is whole else X, Y, SEED)
         assert bare.path_name == "conv-torch"

@@ -2,7 +2,8 @@
 
 With CC=none torch's own norms and pools instead of the compiled pass.
 
-CPU milliseconds of a client's step, layer by layer, each the least of a few rounds; and the rate of its products.
+CPU milliseconds of a client's step, layer by layer, each the least of a few rounds; and the rate of its products. A
+network of the lean path is taken apart by kinds of work instead, as torch's profiler tells them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from threadpoolctl import threadpool_limits
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.train.engines.horae import Horae
 from benchmarks.train.engines.sgemm import GFLOP, Sgemm
@@ -35,6 +37,21 @@ KINDS = (
     *(conv_layers.Linear, conv_layers.Reshape, Wide),
 )
 PASSES = ("squeeze", "unsqueeze")
+WORK = {  # of the lean path
+    "our convolutions, there": ("_Convolved",),
+    "our convolutions, back": ("_ConvolvedBackward",),
+    "torch's convolutions, there": ("aten::mkldnn_convolution", "aten::_slow_conv2d_forward", "aten::thnn_conv2d"),
+    "torch's convolutions, back": ("aten::convolution_backward",),
+    "products: kernels of a pixel, the last layer": ("aten::mm", "aten::addmm", "aten::bmm"),
+    "norms": ("_Normalised", "_NormalisedBackward", "aten::native_group_norm", "aten::native_group_norm_backward"),
+    "whole vectors: copies, gradient, step, update": (
+        "aten::cat",
+        "aten::copy_",
+        "aten::sub_",
+        "aten::sub",
+        "aten::repeat",
+    ),
+}
 
 spent: defaultdict[str, float] = defaultdict(float)
 
@@ -50,6 +67,15 @@ def clocked(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         return answer
 
     return timed
+
+
+def by_kind(engine: Horae) -> dict[str, float]:
+    """Seconds of a round's kinds of work, autograd's own among the rest."""
+    with profile(activities=[ProfilerActivity.CPU]) as told:
+        engine.round()
+    found = {event.key: event.self_cpu_time_total / 1e6 for event in told.key_averages()}
+    kinds = {kind: sum(found.pop(name, 0.0) for name in names) for kind, names in WORK.items()}
+    return {**kinds, "the rest: activations, pools, autograd": sum(found.values())}
 
 
 def main() -> None:
@@ -69,7 +95,8 @@ def main() -> None:
             started = time.process_time()
             engine.round()
             whole = min(whole, time.process_time() - started)
-            least = {key: min(least.get(key, float("inf")), value) for key, value in spent.items()}
+            told = by_kind(engine) if engine.trainer.path_name.startswith("lean") else spent
+            least = {key: min(least.get(key, float("inf")), value) for key, value in told.items()}
     steps = workload.client_steps
     print(f"{name}, {clients} clients, one core; sgemm {peak:.0f} GFLOP/s")
     print(f"{1e3 * whole / steps:8.2f} ms a step, {workload.flops / whole / 1e9:.0f} GFLOP/s")

@@ -37,9 +37,9 @@ class Task:
         return "features" in self.spec
 
     @property
-    def of_resnet(self) -> bool:
-        """Whether the network is naive_resnet's."""
-        return "stem" in self.spec
+    def is_deep(self) -> bool:
+        """Whether the network is naive_deep's."""
+        return "deep" in self.spec
 
     @property
     def steps(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.train import naive_resnet
+from benchmarks.train import naive_deep
 from benchmarks.train.naive import network
 from benchmarks.train.task import Task
 from horae.training import Training, batches
@@ -136,20 +136,20 @@ class Words(Workload):
 
 
 @dataclass(frozen=True)
-class Residual(Workload):
-    """ResNet-18 with GroupNorm: naive_resnet's network. stem: see horae's `Resnet18`."""
+class Deep(Workload):
+    """A network with GroupNorm, of naive_deep's."""
 
-    stem: str = "imagenet"
+    deep: str = "resnet"
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The network, as naive_resnet.network reads it."""
-        return {"shape": list(self.shape), "classes": self.classes, "stem": self.stem}
+        """The network, as naive_deep.network reads it."""
+        return {"shape": list(self.shape), "classes": self.classes, "deep": self.deep}
 
     @property
     def macs(self) -> list[int]:
         """Multiply-adds of one sample's forward pass, layer by layer, those with padding among them."""
-        flops = flops_by_tensor(naive_resnet.network(self.spec), torch.zeros(1, *self.shape))
+        flops = flops_by_tensor(naive_deep.network(self.spec), torch.zeros(1, *self.shape))
         return [count // 2 for count in flops.values()]
 
     @property
@@ -158,7 +158,7 @@ class Residual(Workload):
         return self._first_params().size
 
     def _first_params(self) -> np.ndarray:
-        return torch.nn.utils.parameters_to_vector(naive_resnet.network(self.spec).parameters()).detach().numpy()
+        return torch.nn.utils.parameters_to_vector(naive_deep.network(self.spec).parameters()).detach().numpy()
 
 
 _CNN = {"shape": (1, 28, 28), "classes": 62, "clients": 100}
@@ -168,7 +168,8 @@ _ONE = (
     ("pfl-1", "for time, two threads are the better on a quiet machine: name it"),
 )
 _LEAF = {**_CNN, "channels": (32, 64), "kernel": 5, "left_out": _ONE}
-_RESNET = {**_CNN, "left_out": tuple((name, "its engine here knows no ResNet") for name in _OTHERS)}
+_DEEP = {**_CNN, "left_out": tuple((name, "its engine here knows no such network") for name in _OTHERS)}
+_SMALL = {**_DEEP, "shape": (3, 32, 32)}
 _PEERS = tuple((name, "its engine here knows no bags of words") for name in _OTHERS)
 WORKLOADS = {
     "logistic": Workload("784-62, 200 clients", (784,), 62, 200),
@@ -182,7 +183,9 @@ WORKLOADS = {
     ),
     "cnn-wide": Workload("two 5x5 convolutions, 368 hidden, 50 clients", **{**_LEAF, "clients": 50}, hidden=(368,)),
     "leaf": Workload("LEAF's FEMNIST network, 20 clients", **{**_LEAF, "clients": 20}, hidden=(2048,)),
-    "resnet": Residual("ResNet-18, ImageNet stem, 6 clients", **{**_RESNET, "clients": 6}),
-    "resnet-cifar": Residual("ResNet-18, CIFAR stem, 2 clients", **{**_RESNET, "clients": 2}, stem="cifar"),
+    "resnet": Deep("ResNet-18, ImageNet stem, 6 clients", **{**_DEEP, "clients": 6}),
+    "resnet-cifar": Deep("ResNet-18, CIFAR stem, 2 clients", **{**_DEEP, "clients": 2}, deep="resnet-cifar"),
+    "mobilenet": Deep("MobileNetV2, 32x32, 6 clients", **{**_SMALL, "clients": 6}, deep="mobilenet"),
+    "shufflenet": Deep("ShuffleNetV2, 32x32, 6 clients", **{**_SMALL, "clients": 6}, deep="shufflenet"),
 }
 USUAL = ("logistic", "mlp", "digits", "words", "cnn")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.train import naive, naive_resnet
+from benchmarks.train import naive, naive_deep
 from benchmarks.train.task import Task
 from benchmarks.train.wire import Wire
 from horae import __version__
@@ -22,7 +22,7 @@ def trainer_of(task: Task, workers: int = 1) -> Trainer:
     if task.of_words:  # the same model as naive_words', in the same order
         module = SparseLogistic(task.spec["features"]).build(task.x.shape[1:], task.spec["classes"])
     else:
-        module = (naive_resnet if task.of_resnet else naive).network(task.spec)
+        module = (naive_deep if task.is_deep else naive).network(task.spec)
     torch.nn.utils.vector_to_parameters(torch.from_numpy(task.params), module.parameters())
     return Trainer(module, training, task.x, task.y, task.seed, workers)
 

@@ -1,4 +1,4 @@
-"""The frozen loop of naive.py or naive_words.py, or with naive_resnet.py's network.
+"""The frozen loop of naive.py or naive_words.py, or with naive_deep.py's network.
 
 python -m benchmarks.train.engines.naive TASK THREADS
 """
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from benchmarks.train import naive, naive_resnet, naive_words
+from benchmarks.train import naive, naive_deep, naive_words
 from benchmarks.train.naive import State
 from benchmarks.train.task import Task
 from benchmarks.train.wire import Wire
@@ -20,7 +20,7 @@ from benchmarks.train.wire import Wire
 
 def of(task: Task) -> ModuleType:
     """The file that has the task's network and its round."""
-    return naive_words if task.of_words else naive_resnet if task.of_resnet else naive
+    return naive_words if task.of_words else naive_deep if task.is_deep else naive
 
 
 def state_of(task: Task) -> State:

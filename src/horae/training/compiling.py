@@ -15,7 +15,9 @@ Flags = tuple[tuple[str, ...], ...]  # the best first
 
 
 def compiled_library(source: Path, flags: Flags) -> ctypes.CDLL | None:
-    """The library of this source, compiled if it was not yet; None where that cannot be done."""
+    """The library of this source, and of headers whose names begin as its own, compiled if it was not yet; None where
+    that cannot be done.
+    """
     file = _cached(source, flags)
     try:
         return None if file is None else ctypes.CDLL(str(file))
@@ -24,11 +26,12 @@ def compiled_library(source: Path, flags: Flags) -> ctypes.CDLL | None:
 
 
 def _cached(source: Path, flags: Flags) -> Path | None:
-    """The compiled file. Its name tells source, compiler and processor, so that a shared home serves many machines."""
+    """The compiled file. Its name tells sources, compiler and processor, so that a shared home serves many machines."""
     compiler = shutil.which(os.environ.get("CC") or "cc")
     if compiler is None:
         return None
-    facts = (source.read_bytes(), _output(compiler, "--version"), _processor(), repr(flags).encode())
+    written = b"".join(part.read_bytes() for part in sorted(source.parent.glob(f"{source.stem}*.[ch]")))
+    facts = (written, _output(compiler, "--version"), _processor(), repr(flags).encode())
     name = f"{source.stem}-{hashlib.blake2b(b'|'.join(facts), digest_size=12).hexdigest()}.so"
     file = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "horae" / "kernels" / name
     return file if file.exists() or _compile(compiler, source, flags, file) else None

@@ -1,4 +1,4 @@
-/* GroupNorm, 2x2 max-pool and ReLU of images with channels last, in one pass each way.
+/* GroupNorm, 2x2 max-pool and ReLU of images with channels last, in one pass each way; and GroupNorm alone.
 
    A sample is read twice for its mean and variance, and stays near for the rest. What is normalised is a number's a x + b, a and b of its channel
    and sample: it is never written down. pick says which of four a pixel came from, as torch picks: the first of the largest; 4 is a pixel that the
@@ -63,6 +63,30 @@ static void pooled(int64_t n, int64_t relu, const float *R one, const float *R t
     }
 }
 
+/* One sample's a and b: what is normalised is a x + b. m: its moments, found; room: 2 w c floats. */
+static void lines_of(const shape *s, const float *x, const float *gamma, const float *beta, float *m, float *a, float *b, float *room) {
+    const int64_t wide = s->c / s->groups;
+    moments_of(s, x, m, room);
+    for (int64_t k = 0; k < s->groups; k++, m += 2)
+        for (int64_t c = k * wide; c < (k + 1) * wide; c++) a[c] = m[1] * gamma[c], b[c] = beta[c] - m[0] * a[c];
+}
+
+/* One sample's way back: slopes of x are a g + c2 x + c3, from the sums over its pixels of g and of g x. Adds to dgamma and dbeta. */
+static void ways_of(const shape *s, const float *m, const float *gamma, const float *db, const float *ds, float *a, float *c2, float *c3, float *dgamma,
+                    float *dbeta) {
+    const int64_t wide = s->c / s->groups;
+    for (int64_t k = 0; k < s->groups; k++) {
+        const double mean = m[2 * k], rstd = m[2 * k + 1], share = 1.0 / (wide * s->h * s->w);
+        double ds_all = 0, db_all = 0;
+        for (int64_t c = k * wide; c < (k + 1) * wide; c++) {
+            ds_all += (double)ds[c] * gamma[c], db_all += (double)db[c] * gamma[c];
+            dgamma[c] += rstd * (ds[c] - mean * db[c]), dbeta[c] += db[c], a[c] = rstd * gamma[c];
+        }
+        const double two = (db_all * mean - ds_all) * rstd * rstd * rstd * share;
+        for (int64_t c = k * wide; c < (k + 1) * wide; c++) c2[c] = two, c3[c] = -two * mean - db_all * rstd * share;
+    }
+}
+
 /* x (n, h, w, c) -> out, pick (n, h / 2, w / 2, c); moments (n, groups, 2); room: 2 w c + 2 c floats. */
 void forward(const shape *s, const float *x, const float *gamma, const float *beta, float *out, int32_t *pick, float *moments, float *room) {
     const int64_t row = s->w * s->c, high = s->h / 2, half = s->w / 2;
@@ -70,14 +94,7 @@ void forward(const shape *s, const float *x, const float *gamma, const float *be
     for (int64_t c = 0; c < s->c; c++) a[c] = 1, b[c] = 0;
     for (int64_t n = 0; n < s->n; n++) {
         const float *own = x + n * s->h * row;
-        if (s->groups) {
-            float *m = moments + 2 * n * s->groups;
-            moments_of(s, own, m, room);
-            for (int64_t c = 0; c < s->c; c++) {
-                const float *mine = m + 2 * (c / (s->c / s->groups));
-                a[c] = mine[1] * gamma[c], b[c] = beta[c] - mine[0] * a[c];
-            }
-        }
+        if (s->groups) lines_of(s, own, gamma, beta, moments + 2 * n * s->groups, a, b, room);
         for (int64_t i = 0; i < high; i++)
             for (int64_t j = 0; j < half; j++) {
                 const float *one = own + 2 * i * row + 2 * j * s->c;
@@ -133,23 +150,13 @@ void backward(const shape *s, const float *x, const int32_t *pick, const float *
         const float *own = x + n * s->h * row;
         float *to = dx + n * s->h * row;
         if (s->groups) {
-            const int64_t wide = C / s->groups;
             memset(db, 0, 2 * sizeof(float) * C);
             for (int64_t i = 0; i < high; i++)
                 for (int64_t j = 0; j < half; j++) {
                     const int64_t from = ((n * high + i) * half + j) * C, at = 2 * i * row + 2 * j * C;
                     sums_of(C, own + at, own + at + row, pick + from, g + from, db, ds);
                 }
-            for (int64_t k = 0; k < s->groups; k++) {
-                const double mean = moments[2 * (n * s->groups + k)], rstd = moments[2 * (n * s->groups + k) + 1], share = 1.0 / (wide * s->h * s->w);
-                double ds_all = 0, db_all = 0;
-                for (int64_t c = k * wide; c < (k + 1) * wide; c++) {
-                    ds_all += (double)ds[c] * gamma[c], db_all += (double)db[c] * gamma[c];
-                    dgamma[c] += rstd * (ds[c] - mean * db[c]), dbeta[c] += db[c], a[c] = rstd * gamma[c];
-                }
-                const double two = (db_all * mean - ds_all) * rstd * rstd * rstd * share;
-                for (int64_t c = k * wide; c < (k + 1) * wide; c++) c2[c] = two, c3[c] = -two * mean - db_all * rstd * share;
-            }
+            ways_of(s, moments + 2 * n * s->groups, gamma, db, ds, a, c2, c3, dgamma, dbeta);
         }
         for (int64_t i = 0; i < high; i++) {
             for (int64_t j = 0; j < half; j++) {
@@ -169,5 +176,43 @@ void backward(const shape *s, const float *x, const int32_t *pick, const float *
             const int64_t at = (s->h - 1) * row + j * C;
             rest(C, own + at, c2, c3, to + at, bias);
         }
+    }
+}
+
+static void line(int64_t n, const float *R x, const float *R a, const float *R b, float *R out) {
+    for (int64_t c = 0; c < n; c++) out[c] = a[c] * x[c] + b[c];
+}
+
+/* A norm alone: x -> out (n, h, w, c). */
+void norm_forward(const shape *s, const float *x, const float *gamma, const float *beta, float *out, float *moments, float *room) {
+    const int64_t pixels = s->h * s->w;
+    float *a = room + 2 * s->w * s->c, *b = a + s->c;
+    for (int64_t n = 0; n < s->n; n++) {
+        const float *own = x + n * pixels * s->c;
+        lines_of(s, own, gamma, beta, moments + 2 * n * s->groups, a, b, room);
+        for (int64_t p = 0; p < pixels; p++) line(s->c, own + p * s->c, a, b, out + (n * pixels + p) * s->c);
+    }
+}
+
+static void sums_of_pixel(int64_t n, const float *R x, const float *R g, float *R db, float *R ds) {
+    for (int64_t c = 0; c < n; c++) db[c] += g[c], ds[c] += g[c] * x[c];
+}
+
+static void way(int64_t n, const float *R x, const float *R g, const float *R a, const float *R c2, const float *R c3, float *R dx) {
+    for (int64_t c = 0; c < n; c++) dx[c] = a[c] * g[c] + c2[c] * x[c] + c3[c];
+}
+
+/* g, the slopes of out -> dx, and gamma's and beta's `(c,)`. room: 5 c floats. */
+void norm_backward(const shape *s, const float *x, const float *moments, const float *gamma, const float *g, float *dx, float *dgamma, float *dbeta,
+                   float *room) {
+    const int64_t pixels = s->h * s->w, C = s->c;
+    float *a = room, *c2 = a + C, *c3 = c2 + C, *db = c3 + C, *ds = db + C;
+    memset(dgamma, 0, sizeof(float) * C), memset(dbeta, 0, sizeof(float) * C);
+    for (int64_t n = 0; n < s->n; n++) {
+        const int64_t at = n * pixels * C;
+        memset(db, 0, 2 * sizeof(float) * C);
+        for (int64_t p = 0; p < pixels; p++) sums_of_pixel(C, x + at + p * C, g + at + p * C, db, ds);
+        ways_of(s, moments + 2 * n * s->groups, gamma, db, ds, a, c2, c3, dgamma, dbeta);
+        for (int64_t p = 0; p < pixels; p++) way(C, x + at + p * C, g + at + p * C, a, c2, c3, dx + at + p * C);
     }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -48,39 +49,51 @@ def compiled() -> ctypes.CDLL | None:
     return library if library is not None and _agrees(library) else None
 
 
-def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Two, padding: Two) -> Tensor:
-    """x `(n, h, w, c)`, kernel `(out, c, kh, kw)` -> `(n, h', w', out)`, all without gaps in memory."""
-    library, shape = _library(), Shape.of(x, kernel, stride, padding)
-    out, room = torch.empty(shape.answer), torch.empty(library.room_of(ctypes.byref(shape)))
-    added = None if bias is None else bias.data_ptr()
-    given = (x.data_ptr(), kernel.data_ptr(), added, out.data_ptr(), room.data_ptr())
-    library.convolve(ctypes.byref(shape), *given)
+def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: Two, padding: Two, apart: bool = False) -> Tensor:
+    """x `(n, h, w, c)`, kernel `(out, c, kh, kw)` -> `(n, h', w', out)`, all without gaps in memory.
+
+    apart: each plane by itself, kernel `(c, 1, kh, kw)`.
+    """
+    shape = Shape.of(x, kernel, stride, padding)
+    call, room = _call("convolve", shape, apart)
+    out, added = torch.empty(shape.answer), None if bias is None else bias.data_ptr()
+    call(ctypes.byref(shape), x.data_ptr(), kernel.data_ptr(), added, out.data_ptr(), room.data_ptr())
     return out
 
 
 def convolve_back(
-    back: Tensor, x: Tensor, kernel: Tensor, stride: Two, padding: Two, slopes: Tensor, first: bool
+    back: Tensor, x: Tensor, kernel: Tensor, how: tuple[Two, Two, bool], slopes: Tensor, first: bool
 ) -> Tensor | None:
-    """Fill the kernel's slopes from `back`, those of the answer; those of x, unless nobody asks for these."""
-    library, shape = _library(), Shape.of(x, kernel, stride, padding)
-    found, room = None if first else torch.empty_like(x), torch.empty(library.room_of(ctypes.byref(shape)))
+    """Fill the kernel's slopes from `back`, those of the answer; those of x, unless nobody asks for these.
+
+    how: stride, padding and `apart`, as in `convolve`.
+    """
+    stride, padding, apart = how
+    shape, found = Shape.of(x, kernel, stride, padding), None if first else torch.empty_like(x)
+    call, room = _call("convolve_back", shape, apart)
     to = None if found is None else found.data_ptr()
     given = (x.data_ptr(), kernel.data_ptr(), back.data_ptr(), slopes.data_ptr(), to, room.data_ptr())
-    library.convolve_back(ctypes.byref(shape), *given)
+    call(ctypes.byref(shape), *given)
     return found
 
 
-def _library() -> ctypes.CDLL:
+def _call(name: str, shape: Shape, apart: bool) -> tuple[Callable[..., None], Tensor]:
+    """One of the library's functions, and the room that it needs."""
     library = compiled()
     assert library is not None  # whoever chose this path has looked
-    return library
+    room = library.room_apart if apart else library.room_of
+    called = name.replace("convolve", "convolve_apart") if apart else name
+    return getattr(library, called), torch.empty(room(ctypes.byref(shape)))
 
 
 def _typed(library: ctypes.CDLL | None) -> ctypes.CDLL | None:
     if library is not None:
-        library.room_of.argtypes, library.room_of.restype = (ctypes.c_void_p,), ctypes.c_int64
-        library.convolve.argtypes, library.convolve.restype = (ctypes.c_void_p,) * 6, None
-        library.convolve_back.argtypes, library.convolve_back.restype = (ctypes.c_void_p,) * 7, None
+        for room in (library.room_of, library.room_apart):
+            room.argtypes, room.restype = (ctypes.c_void_p,), ctypes.c_int64
+        for there in (library.convolve, library.convolve_apart):
+            there.argtypes, there.restype = (ctypes.c_void_p,) * 6, None
+        for back in (library.convolve_back, library.convolve_apart_back):
+            back.argtypes, back.restype = (ctypes.c_void_p,) * 7, None
     return library
 
 

@@ -1,4 +1,4 @@
-"""`conv.c`, compiled once per machine: GroupNorm, 2x2 max-pool and ReLU of images with channels last in one pass."""
+"""`conv.c`, compiled once per machine: of images with channels last GroupNorm, 2x2 max-pool and ReLU in one pass."""
 
 from __future__ import annotations
 
@@ -68,6 +68,26 @@ def unsqueeze(
     return slopes, sums[0], sums[1], sums[2]
 
 
+def norm(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """GroupNorm's answer to x `(n, h, w, c)`, and its moments."""
+    n, h, w, c = x.shape
+    shape, out = Shape(n, h, w, c, groups, 0, eps), torch.empty_like(x)
+    moments, room = torch.empty(n, groups, 2), torch.empty(2 * (w + 1) * c)
+    given = (x, weight, bias, out, moments, room)
+    _kernel().norm_forward(ctypes.byref(shape), *(tensor.data_ptr() for tensor in given))
+    return out, moments
+
+
+def norm_back(back: Tensor, x: Tensor, moments: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Slopes of x, of the norm's weight and of its bias from `back`, those of the answer."""
+    n, h, w, c = x.shape
+    shape, slopes = Shape(n, h, w, c, moments.shape[1], 0, 0.0), torch.empty_like(x)
+    sums, room = torch.empty(2, c), torch.empty(5 * c)
+    given = (x, moments, weight, back, slopes, sums[0], sums[1], room)
+    _kernel().norm_backward(ctypes.byref(shape), *(tensor.data_ptr() for tensor in given))
+    return slopes, sums[0], sums[1]
+
+
 def _kernel() -> ctypes.CDLL:
     kernel = compiled()
     assert kernel is not None  # whoever chose this path has looked
@@ -78,6 +98,8 @@ def _typed(library: ctypes.CDLL | None) -> ctypes.CDLL | None:
     if library is not None:
         library.forward.argtypes, library.forward.restype = (ctypes.c_void_p,) * 8, None
         library.backward.argtypes, library.backward.restype = (ctypes.c_void_p,) * 11, None
+        library.norm_forward.argtypes, library.norm_forward.restype = (ctypes.c_void_p,) * 7, None
+        library.norm_backward.argtypes, library.norm_backward.restype = (ctypes.c_void_p,) * 9, None
     return library
 
 

@@ -72,8 +72,8 @@ class Direct(Convolve):
     ) -> Tensor:
         """As of every convolution."""
         wide = back.permute(0, 2, 3, 1).contiguous()
-        how = (self.stride, self.padding, slopes[self.weight], first)
-        dx = convolve_back(wide, trace, weights[self.weight], *how)
+        how = (self.stride, self.padding, False)
+        dx = convolve_back(wide, trace, weights[self.weight], how, slopes[self.weight], first)
         if self.bias:
             slopes[self.bias].copy_(wide.sum((0, 1, 2)) if sums is None else sums)
         return back if dx is None else dx.permute(0, 3, 1, 2)

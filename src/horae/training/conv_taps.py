@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from horae.pure.streams import stream
+from horae.training.conv_pack import borrowed
 from horae.training.descent import Descent
 from horae.training.layout import Layout
 from horae.training.plan import Training
@@ -76,7 +77,7 @@ class Taps:
         own = None if drift is None else self.crop(torch.tensor(drift)).numpy()
         return replace(
             work,
-            params=self.crop(torch.tensor(work.params)).numpy(),
+            params=self.crop(borrowed(work.params)).numpy(),
             keep=None if work.keep is None else self.crop(torch.tensor(work.keep)).numpy(),
             correction=replace(work.correction, drift=own),
         )

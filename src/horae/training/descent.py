@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -53,6 +54,15 @@ class Descent:
             weights.sub_(velocity, alpha=self.lr)
         else:
             self._adam(weights, gradient, self.first[: len(gradient)], self.second[: len(gradient)])
+
+    def step_apart(self, slopes: Sequence[Tensor], views: Sequence[Tensor], room: Tensor) -> None:
+        """One step of a single client along a gradient in parts; views: the same parts of its weights. room `(P,)`."""
+        bent = self.prox or self.training.weight_decay or self.drift is not None or self.dropped is not None
+        if self.first is None and not bent:  # without writing the gradient down as a whole
+            self.taken += 1
+            torch._foreach_add_(list(views), list(slopes), alpha=-self.lr)
+        else:
+            self.step(torch.cat([slope.reshape(-1) for slope in slopes], out=room)[None])
 
     def updates(self) -> Tensor:
         """How far each client has come, w - w0, `(clients, P)`."""

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from horae.pure.streams import stream
-from horae.training.conv_direct import compiled
+from horae.training.conv_net import kernels
 from horae.training.conv_taps import Taps
 from horae.training.descent import Descent
 from horae.training.layout import Layout
-from horae.training.lean_conv import can_be_quickened, quickened
+from horae.training.lean_layers import can_be_quickened, quickened
 from horae.training.plan import Batches, Training
 from horae.training.samples import Samples
 from horae.training.tasks import Task
@@ -46,7 +46,7 @@ class Lean:
     @cached_property
     def name(self) -> str:
         """It tells whose convolutions are computed, since these round otherwise."""
-        return "lean-torch" if can_be_quickened(self.module) and compiled() is None else "lean"
+        return "lean-torch" if can_be_quickened(self.module) and not kernels() else "lean"
 
     @cached_property
     def _living(self) -> tuple[Taps, Lean] | None:
@@ -94,7 +94,7 @@ class Lean:
         params = {name: view.requires_grad_() for name, view in self.layout.views(descent.weights[0]).items()}
         counters = {name: b.clone() for name, b in self.module.named_buffers() if not b.is_floating_point()}
         tensors = {**params, **self.buffers.views(buffers), **counters}
-        index, flat = torch.from_numpy(plan.index[row]), torch.empty(self.layout.size)
+        index, room = torch.from_numpy(plan.index[row]), torch.empty(self.layout.size)
         for step, (picked, count) in enumerate(zip(index, plan.counts[row].tolist(), strict=True)):
             if count:
                 part = picked[:count]
@@ -108,5 +108,5 @@ class Lean:
                 slopes = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
                 losses[step] = count * told.item()
                 with torch.no_grad():
-                    descent.step(torch.cat([slope.reshape(-1) for slope in slopes], out=flat)[None])
+                    descent.step_apart(slopes, list(params.values()), room)
         return descent.updates()[0]

@@ -14,20 +14,20 @@ from horae.training.conv_direct import Shape, compiled, convolve, convolve_back
 pytestmark = pytest.mark.skipif(compiled() is None, reason="no C compiler")
 
 
-def same_both_ways(n, h, w, c, out, kernel, stride, padding, bias=True, seed=0):
-    """Numbers of both ways, beside torch's in float64."""
+def same_both_ways(n, h, w, c, out, kernel, stride, padding, bias=True, seed=0, apart=False):
+    """Numbers of both ways, beside torch's in float64. apart: each plane by itself, out = c."""
     rng = np.random.default_rng(seed)
     x, k, b = (
         torch.tensor(rng.normal(size=size), dtype=torch.float64, requires_grad=True)
-        for size in ((n, c, h, w), (out, c, *kernel), (out,))
+        for size in ((n, c, h, w), (out, 1 if apart else c, *kernel), (out,))
     )
-    y = torch.conv2d(x, k, b if bias else None, stride, padding)
+    y = torch.conv2d(x, k, b if bias else None, stride, padding, 1, c if apart else 1)
     back = torch.tensor(rng.normal(size=tuple(y.shape)), dtype=torch.float64)
     dx, dk = torch.autograd.grad(y, (x, k), back)
     with torch.no_grad():
         wide, own, slopes = x.float().permute(0, 2, 3, 1).contiguous(), k.float().contiguous(), k.float() * float("nan")
-        found = convolve(wide, own, b.float() if bias else None, stride, padding)
-        given = (back.float().permute(0, 2, 3, 1).contiguous(), wide, own, stride, padding, slopes)
+        found = convolve(wide, own, b.float() if bias else None, stride, padding, apart)
+        given = (back.float().permute(0, 2, 3, 1).contiguous(), wide, own, (stride, padding, apart), slopes)
         down = convolve_back(*given, first=False)
     close = {"rtol": 1e-4, "atol": 1e-5 * (c * out * kernel[0] * kernel[1] * n) ** 0.5}
     np.testing.assert_allclose(found.permute(0, 3, 1, 2), y.detach(), **close)
@@ -48,6 +48,7 @@ def same_both_ways(n, h, w, c, out, kernel, stride, padding, bias=True, seed=0):
 def test_both_ways_are_torchs(n, h, w, c, out, kernel, stride, padding, bias, seed):
     assume(padding[0] < kernel[0] <= h + 2 * padding[0] and padding[1] < kernel[1] <= w + 2 * padding[1])
     same_both_ways(n, h, w, c, out, kernel, stride, padding, bias, seed)
+    same_both_ways(n, h, w, out, out, kernel, stride, padding, bias, seed, apart=True)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,10 @@ def test_by_hand():
     assert y[:, 0, :, 1].tolist() == [[12, 12, 8], [15, 12, 5]]
     slopes, back = torch.empty(2, 1, 1, 3), torch.zeros(2, 1, 3, 2)
     back[0, 0, 2, 1] = 1  # the last of the first sample: it saw 2, 3 and what is around
-    assert convolve_back(back, x, k, (1, 1), (0, 1), slopes, first=False)[:, 0, :, 0].tolist() == [[0, -1, 0], [0] * 3]
+    assert convolve_back(back, x, k, ((1, 1), (0, 1), False), slopes, first=False)[:, 0, :, 0].tolist() == [
+        [0, -1, 0],
+        [0] * 3,
+    ]
     assert slopes.view(2, 3).tolist() == [[0, 0, 0], [2, 3, 0]]
 
 

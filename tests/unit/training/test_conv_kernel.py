@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import group_norm, max_pool2d
 
 from horae.training import conv_kernel
-from horae.training.conv_kernel import compiled, squeeze, unsqueeze
+from horae.training.conv_kernel import compiled, norm, norm_back, squeeze, unsqueeze
 
 pytestmark = pytest.mark.skipif(compiled() is None, reason="no C compiler")
 
@@ -37,6 +37,27 @@ def test_both_ways_are_torchs(n, h, w, channels, relu, seed):
     np.testing.assert_allclose(slopes[0].permute(0, 3, 1, 2), expected[0], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(slopes[3], expected[0].sum((0, 2, 3)), rtol=1e-3, atol=1e-3)
     for mine, theirs in zip(slopes[1:3], expected[1:], strict=False):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("groups", "c", "h", "w"), [(1, 3, 1, 2), (2, 16, 4, 4), (3, 33, 7, 5), (32, 64, 3, 1), (8, 8, 9, 9)]
+)
+def test_a_norm_alone_is_torchs(groups, c, h, w):
+    rng = np.random.default_rng(c)
+    x, gamma, beta = (
+        torch.tensor(rng.normal(3, 1, size=size), dtype=torch.float32, requires_grad=True)
+        for size in ((5, c, h, w), (c,), (c,))
+    )
+    y = group_norm(x, groups, gamma, beta, 1e-3)
+    back = torch.tensor(rng.normal(size=tuple(y.shape)), dtype=torch.float32)
+    expected = torch.autograd.grad(y, (x, gamma, beta), back)
+    with torch.no_grad():
+        wide = x.permute(0, 2, 3, 1).contiguous()
+        found, moments = norm(wide, groups, gamma, beta, 1e-3)
+        dx, *others = norm_back(back.permute(0, 2, 3, 1).contiguous(), wide, moments, gamma)
+    np.testing.assert_allclose(found.permute(0, 3, 1, 2), y.detach(), rtol=1e-4, atol=1e-4)
+    for mine, theirs in zip((dx.permute(0, 3, 1, 2), *others), expected, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3)
 
 

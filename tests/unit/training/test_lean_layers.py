@@ -9,8 +9,10 @@ from torch import nn
 
 from horae.training import Trainer, Training, Work
 from horae.training.conv_direct import compiled
-from horae.training.lean_conv import Own, quickened
+from horae.training.lean_layers import Own, OwnNorm, quickened
+from horae.training.models.mobilenet import MobileNetV2
 from horae.training.models.resnet import Resnet18
+from horae.training.models.shufflenet import ShuffleNetV2
 
 pytestmark = pytest.mark.skipif(compiled() is None, reason="no C compiler")
 
@@ -41,7 +43,16 @@ def test_a_resnet():
     module, x = Resnet18("imagenet").build((1, 28, 28), 5), torch.randn(6, 1, 28, 28)
     quick = quickened(module)
     assert sum(type(part) is Own for part in quick.modules()) == 20
+    assert sum(type(part) is OwnNorm for part in quick.modules()) == 20
     np.testing.assert_allclose(quick(x).detach(), module(x).detach(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [MobileNetV2(), ShuffleNetV2()])
+def test_planes_by_themselves(model):
+    torch.manual_seed(0)
+    module, x = model.build((1, 16, 16), 5), torch.randn(6, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    for mine, theirs in zip(slopes(quickened(module), x), slopes(module, x), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
 
 
 def test_the_module_itself_is_left_as_it_was():
@@ -56,7 +67,7 @@ def test_the_module_itself_is_left_as_it_was():
 @pytest.mark.parametrize(
     "part",
     [
-        nn.Conv2d(2, 2, 3, padding="same"), nn.Conv2d(2, 2, 3, groups=2), nn.Conv2d(2, 2, 3, dilation=2),
+        nn.Conv2d(2, 2, 3, padding="same"), nn.Conv2d(2, 4, 3, groups=2), nn.Conv2d(2, 2, 3, dilation=2),
         nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"), nn.Conv2d(2, 2, 1, padding=1), nn.Conv1d(2, 2, 3),
         nn.Sequential(nn.Conv2d(2, 2, 3), nn.Dropout(0.5)),
     ],
@@ -77,8 +88,8 @@ def test_a_trainer_tells_whose_convolutions_are_its(monkeypatch):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(30, 2, 9, 9)).astype(np.float32), rng.integers(0, 3, 30)
     of = Trainer(Odd(), Training(), x, y, 0)
-    monkeypatch.setattr("horae.training.lean.compiled", lambda: None)
-    monkeypatch.setattr("horae.training.lean_conv.compiled", lambda: None)
+    monkeypatch.setattr("horae.training.lean.kernels", lambda: False)
+    monkeypatch.setattr("horae.training.lean_layers.kernels", lambda: False)
     bare = Trainer(Odd(), Training(), x, y, 0)
     assert (of.path_name, bare.path_name) == ("lean", "lean-torch")
     work = Work(of.initial_params, of.initial_buffers, np.arange(2), [np.arange(20), np.arange(20, 30)], 0)

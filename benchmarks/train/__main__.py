@@ -77,11 +77,14 @@ def main() -> None:
 def _play(console: Console, name: str, options: argparse.Namespace) -> dict[str, Any]:
     workload = WORKLOADS[name]
     left_out = {} if options.engines else dict(workload.left_out)
+    left_out |= {name: "its engine here knows no such network" for name in workload.strange_to}
     chosen = [engine for engine in options.engines or ENGINES if engine not in left_out]
     total = (options.turns + turns.WARM_UP) * (len({*chosen, "naive-1"}) + 1)
     with _progress(console, name, total) as done:
         result = turns.play(workload, chosen, options.turns, options.limit, done)
     for engine, reason in left_out.items():
+        if options.engines and engine not in options.engines:
+            continue
         result["engines"][engine] = vars(turns.Record(absent=f"left out: {reason}"))
     return result
 

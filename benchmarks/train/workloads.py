@@ -24,7 +24,7 @@ class Workload:
     """A network and its clients; each holds 100 samples and takes 5 steps of `batch`.
 
     population: clients there are; `clients` of them train in a round. left_out: engines that only run when named, with
-    the reason.
+    the reason. strange_to: engines that know no such network.
     """
 
     title: str
@@ -37,6 +37,7 @@ class Workload:
     groups: int = 0
     population: int = 0
     left_out: tuple[tuple[str, str], ...] = ()
+    strange_to: tuple[str, ...] = ()
     batch: int = BATCH
 
     @property
@@ -163,18 +164,14 @@ class Deep(Workload):
 
 _CNN = {"shape": (1, 28, 28), "classes": 62, "clients": 100}
 _OTHERS = ("flower", "pfl-1", "pfl-2", "fedjax")
-_ONE = (
-    ("torch-2", "horae trains convolutions by torch anyway"),
-    ("pfl-1", "for time, two threads are the better on a quiet machine: name it"),
-)
+_ONE = (("pfl-1", "for time, two threads are the better on a quiet machine: name it"),)
 _LEAF = {**_CNN, "channels": (32, 64), "kernel": 5, "left_out": _ONE}
-_DEEP = {**_CNN, "left_out": tuple((name, "its engine here knows no such network") for name in _OTHERS)}
+_DEEP = {**_CNN, "strange_to": _OTHERS}
 _SMALL = {**_DEEP, "shape": (3, 32, 32)}
-_PEERS = tuple((name, "its engine here knows no bags of words") for name in _OTHERS)
 WORKLOADS = {
     "logistic": Workload("784-62, 200 clients", (784,), 62, 200),
     "mlp": Workload("784-100-62, 200 of 3,400 clients", (784,), 62, 200, (100,), population=3400),
-    "words": Words("64 of 10,000 words, 5 classes, 200 clients", (64,), 5, 200, left_out=_PEERS),
+    "words": Words("64 of 10,000 words, 5 classes, 200 clients", (64,), 5, 200, strange_to=_OTHERS),
     "digits": Workload("64-64-10, 200 clients", (64,), 10, 200, (64,)),
     "cnn": Workload("two 3x3 convolutions, GroupNorm, 100 clients", **_CNN, channels=(16, 36), groups=4, left_out=_ONE),
     "cnn-plain": Workload("two 5x5 convolutions, 100 clients", **_CNN, channels=(16, 32), kernel=5, left_out=_ONE),

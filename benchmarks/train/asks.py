@@ -50,7 +50,7 @@ def _asks(task: Task, clients: int) -> None:
 
 
 def _chunks(task: Task, clients: int, chunks: list[int]) -> None:
-    horae.training.conv.TOGETHER = sys.maxsize  # its own rule aside
+    horae.training.conv.TOGETHER = horae.training.conv.FEWEST = sys.maxsize  # its own rule aside
     made = {}
     for chunk in chunks:
         first = trainer_of(task)

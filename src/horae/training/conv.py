@@ -27,7 +27,7 @@ from horae.training.work import Work
 from horae.types import Doubles, Floats, Ints, Updates
 
 WIDE = 2**19  # weights of a linear layer from which on it is wide
-TOGETHER = 100  # samples that should share a product with a wide layer's weights
+TOGETHER, FEWEST = 100, 40  # samples that should share a product with a wide layer's weights: at most, at least
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,16 @@ class Conv:
         assert path is not None  # a sequence stays one
         return path
 
-    @property
-    def grain(self) -> int:
-        """Clients that must be trained together: as many as give a wide layer samples enough, a chunk at most."""
-        return min(self.training.chunk, max(1, TOGETHER // self.training.batch)) if self.wide else 1
+    def grain(self, clients: int) -> int:
+        """Clients trained together: as many as give a wide layer samples enough, a chunk at most, and so that a round
+        falls into an even number of parts, alike as that can be.
+        """
+        if not self.wide:
+            return 1
+        batch = self.training.batch
+        most = min(self.training.chunk, max(1, TOGETHER // batch))
+        parts = 2 * max(1, -(-clients // (2 * most)))
+        return min(most, max(-(-FEWEST // batch), -(-clients // parts)))
 
     @cached_property
     def wide(self) -> tuple[str, ...]:
@@ -104,8 +110,9 @@ class Conv:
             net, params = Net.of(self.layers, frozenset(self.wide)), borrowed(work.params)
             narrow = replace(work, params=packing.narrowed(params).numpy())
             taken = (plan.counts > 0).sum(axis=1)
-            for first in range(0, q, self.grain):
-                rows = first + np.argsort(-taken[first : first + self.grain], kind="stable")
+            grain = work.together or self.grain(q)
+            for first in range(0, q, grain):
+                rows = first + np.argsort(-taken[first : first + grain], kind="stable")
                 packed = Chunk(net, self, narrow, plan, rows, (packing, params)).trained(sums)
                 whole = updates.shape[1] == self.layout.size
                 updates[rows] = Factored(packed, packing, work.params).rows if whole else packed

@@ -34,9 +34,8 @@ class Dense:
 
     name = "dense"
 
-    @property
-    def grain(self) -> int:
-        """Clients that must be trained together: a chunk."""
+    def grain(self, clients: int) -> int:
+        """Clients trained together: a chunk."""
         return self.training.chunk
 
     @torch.inference_mode()

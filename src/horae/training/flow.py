@@ -41,7 +41,7 @@ def asked(
 
 def _alone(path: Path, arena: Arena, work: Work, plan: Batches, answers: Answers) -> Told:
     """In this process. The room for a unit's updates is used again for the next one's."""
-    cuts = list(units(len(work.clients), path.grain, len(work.params), 1))
+    cuts = list(units(len(work.clients), work.together, len(work.params), 1))
     room, _ = arena.take(cuts[0].stop, len(work.params))
     found = []
     for cut in cuts:
@@ -54,7 +54,7 @@ def _alone(path: Path, arena: Arena, work: Work, plan: Batches, answers: Answers
 def _together(pool: Pool, work: Work, plan: Batches, answers: Answers) -> Told:
     """By the pool's workers, while what they have finished is asked here, in the order of the clients."""
     params = len(work.params)
-    cuts = list(units(len(work.clients), pool.grain, params, pool.workers))
+    cuts = list(units(len(work.clients), work.together, params, pool.workers))
     size, slots = cuts[0].stop, pool.workers + 1
     room, name = pool.arena.take(slots * size, params)
     shared, place = pool.arena.take(1, params)

@@ -41,8 +41,6 @@ class Lean:
     task: Task
     taps: bool = True
 
-    grain = 1  # every client is trained by itself
-
     @cached_property
     def name(self) -> str:
         """It tells whose convolutions are computed, since these round otherwise."""
@@ -57,6 +55,10 @@ class Lean:
     @cached_property
     def _quick(self) -> nn.Module:
         return quickened(self.module)
+
+    def grain(self, clients: int) -> int:
+        """Every client is trained by itself."""
+        return 1
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""

@@ -116,12 +116,15 @@ class Native:
     y: Tensor
 
     name = "native"
-    grain = 1  # every client is trained by itself
 
     @classmethod
     def of(cls, stack: tuple[Affine, ...], layout: Layout, training: Training, x: Tensor, y: Tensor) -> Native:
         """For samples `(samples, inputs)`."""
         return cls(Padding.of(stack, layout), training, x.contiguous(), y)
+
+    def grain(self, clients: int) -> int:
+        """Every client is trained by itself."""
+        return 1
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`; plan: with rows of the dataset. Returns buffers and each step's summed losses."""

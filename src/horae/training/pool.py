@@ -36,9 +36,10 @@ class Path(Protocol):
     def name(self) -> str:
         """What checkpoints and the log call it: another name, other bits."""
 
-    @property
-    def grain(self) -> int:
-        """Clients that must be trained together for the same bits."""
+    def grain(self, clients: int) -> int:
+        """Clients of a round of so many that are trained together, since bits depend on who is: the first so many, the
+        next so many.
+        """
 
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`, or `(q, columns)` where the path packs them; returns buffers `(q, B)` and each step's
@@ -139,14 +140,9 @@ class Pool:
         """The path's name."""
         return self.path.name
 
-    @property
-    def grain(self) -> int:
-        """The path's."""
-        return self.path.grain
-
     def train(self, work: Work, plan: Batches, updates: Floats, name: Name = None) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`, which others find under `name`. Returns buffers and each step's summed losses."""
-        cuts = list(_cuts(len(work.clients), self.path.grain, self.workers))
+        cuts = list(_cuts(len(work.clients), work.together or self.path.grain(len(work.clients)), self.workers))
         if not cuts or (len(cuts) == 1 and isinstance(self.hands, Near)):
             return self.path.train(work, plan, updates)
         params, place = self.arena.take(1, len(work.params))

@@ -58,10 +58,9 @@ class Shaped:
     def __post_init__(self) -> None:
         self.name = self.whole.name
 
-    @property
-    def grain(self) -> int:
+    def grain(self, clients: int) -> int:
         """The whole module's path's, and so every other's."""
-        return self.whole.grain
+        return self.whole.grain(clients)
 
     @cached_property
     def anatomy(self) -> Anatomy:

@@ -33,10 +33,9 @@ class Span:
 
     name = "span"
 
-    @property
-    def grain(self) -> int:
-        """Clients that must be trained together: a chunk."""
-        return self.dense.grain
+    def grain(self, clients: int) -> int:
+        """Clients trained together: a chunk."""
+        return self.dense.grain(clients)
 
     @torch.inference_mode()
     def train(self, work: Work, plan: Batches, updates: Floats) -> tuple[Floats, Doubles]:

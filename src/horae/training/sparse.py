@@ -30,7 +30,10 @@ class Sparse:
     training: Training
 
     name = "sparse"
-    grain = 1  # every client is trained by itself
+
+    def grain(self, clients: int) -> int:
+        """Every client is trained by itself."""
+        return 1
 
     def columns(self, work: Work, plan: Batches) -> int:
         """The width of the array that `train` fills: see `Texts.told`."""

@@ -47,9 +47,8 @@ class Gathered:
 
     name = "gathered"
 
-    @property
-    def grain(self) -> int:
-        """Clients that must be trained together: a chunk."""
+    def grain(self, clients: int) -> int:
+        """Clients trained together: a chunk."""
         return self.training.chunk
 
     def columns(self, work: Work, plan: Batches) -> int:

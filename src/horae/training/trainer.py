@@ -103,6 +103,7 @@ class Trainer:
         table = replace(table, steps=work.steps, epochs=0) if work.steps else table
         plan = batches(table, sizes, work.clients, self.seed, work.round, work.efforts)
         plan = plan if work.weights is None else plan.weighted(work.weights)
+        work = replace(work, together=self._shaped.grain(len(sizes)))  # parts of it are trained as the whole would be
         processed, index = plan.counts.sum(axis=1), plan.of_dataset(work.rows)
         kinds = Sparse | Gathered | Conv if self._pool is not None else Sparse | Gathered | Conv | Vmapped
         packs = self._path if isinstance(self._path, kinds) else None

@@ -55,9 +55,8 @@ class Vmapped:
             self.name = f"vmap-{self.device.type}"
         self._size = self.training.chunk
 
-    @property
-    def grain(self) -> int:
-        """Clients that must be trained together: a chunk."""
+    def grain(self, clients: int) -> int:
+        """Clients trained together: a chunk."""
         return self.training.chunk
 
     def columns(self, work: Work, plan: Batches) -> int:
@@ -81,9 +80,9 @@ class Vmapped:
         Returns buffers and each step's summed losses.
         """
         q, sums, pieces, first = len(work.clients), np.zeros(plan.counts.shape), list[Tensor](), 0
-        keeps = updates.shape[1] != self.layout.size
+        keeps, chunk = updates.shape[1] != self.layout.size, self.training.chunk
         while first < q:
-            end = min(first + max(self._size, 1), (first // self.grain + 1) * self.grain, q)
+            end = min(first + max(self._size, 1), (first // chunk + 1) * chunk, q)
             some = slice(first, end)
             done = self._attempt(work.part(some), plan.part(some), pieces)
             if done is None:

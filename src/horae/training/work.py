@@ -26,7 +26,8 @@ class Work:
     by client; None is 1. steps: of every client, in place of the table's; 0 is the table's. table: the [training]
     table, in place of the experiment's. units `(units,)`: those that live; None is all. What they leave is trained as a
     smaller model. weights: for each client what its rows count, of mean 1; None is 1 each. wanted: what the updates
-    will be asked, if that is known; then a `streamed.large` round is not held.
+    will be asked, if that is known; then a `streamed.large` round is not held. together: the clients that a path trains
+    together, the first so many, the next so many; 0 is as many as it says itself.
     """
 
     params: Floats
@@ -44,6 +45,7 @@ class Work:
     units: Bools | None = None
     weights: list[Doubles] | None = None
     wanted: Wanted | None = None
+    together: int = 0
 
     def part(self, clients: slice) -> Work:
         """The same work for some clients that stand side by side."""

@@ -10,9 +10,11 @@ from torch import nn
 from horae.errors import ConfigError
 from horae.training import Cnn, Trainer, Training, Work, initial
 from horae.training import conv as path
+from horae.training.conv import Chunk
 from horae.training.conv_kernel import compiled
 from horae.training.conv_updates import Factored, fold
 from horae.training.models.classic import AutoFlipCnn, LeafCnn
+from horae.training.plan import batches
 from horae.training.reference import train_one
 from horae.types import Correction, Updates
 
@@ -89,7 +91,9 @@ def test_what_factors_cannot_honour_is_formed(training, bend):
     job = work(of, correction=Correction(0.1, drift), keep=keep)
     done, other = of.train(job), plain.train(job)
     assert type(done.told) is Updates and plain.path_name == "lean"
-    np.testing.assert_allclose(done.updates, other.updates, rtol=1e-3, atol=2e-4)
+    apart = ~np.isclose(done.updates, other.updates, rtol=1e-3, atol=2e-4)
+    # Adam divides by a gradient's size: of one that is nearly none it makes a step of what was rounded.
+    assert np.count_nonzero(apart) <= (10 if training.optimizer == "adam" else 0)
     assert keep is None or not done.updates[:, ~keep].any()
 
 
@@ -153,7 +157,7 @@ def test_an_update_that_is_not_finite_is_told():
 
 @pytest.mark.parametrize("model", [LeafCnn(256), Cnn((4,), 2)])
 def test_workers_change_no_bit(model):
-    training = Training(batch=20, chunk=3)  # chunks of three, then one
+    training = Training(batch=20, chunk=3)  # parts of two, then one
     alone, two = trainer(training, model), trainer(training, model, workers=2)
     try:
         for _ in range(2):
@@ -163,6 +167,37 @@ def test_workers_change_no_bit(model):
             np.testing.assert_array_equal(one.told.combine(np.ones(7)), many.told.combine(np.ones(7)))
     finally:
         two.close()
+
+
+@pytest.mark.parametrize(
+    ("batch", "chunk", "clients", "grain"),
+    [
+        (20, 16, 20, 5),  # a hundred samples to a product: four parts
+        (20, 16, 24, 4),  # six parts, all alike, where fives would be four parts and four clients
+        (10, 16, 10, 5),  # two parts, of ten who would have been one
+        (10, 16, 12, 6),
+        (10, 16, 6, 4),  # forty samples at least
+        (20, 16, 0, 2),
+        (200, 16, 9, 1),
+        (10, 3, 20, 3),
+    ],
+)
+def test_rounds_fall_into_pairs_of_parts(batch, chunk, clients, grain):
+    training = Training(batch=batch, chunk=chunk)
+    assert trainer(training)._path.grain(clients) == grain
+    assert trainer(training, Cnn((4,), 2))._path.grain(clients) == 1  # nothing wide
+
+
+def test_a_part_is_trained_as_the_whole_would_be(monkeypatch):
+    """By two workers seven clients are four and three; alone they must not be two and two, and two and one."""
+    seen = []
+    monkeypatch.setattr(path, "Chunk", lambda *of: seen.append(len(of[4])) or Chunk(*of))
+    of = trainer()
+    of.train(work(of))
+    job, plan = replace(work(of), together=4), batches(Training(), np.array(SIZES), np.arange(7), SEED, 1)
+    part = slice(0, 4)
+    of._path.train(job.part(part), plan.of_dataset(job.rows).part(part), np.empty((4, of.n_params), np.float32))
+    assert seen == [4, 3, 4]
 
 
 def test_units_that_do_not_live_are_left_out():

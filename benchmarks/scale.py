@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a file
 import horae
 from benchmarks.train.machine import machine
 from horae.engines import Simulation
+from horae.engines.matching import Matching
 from horae.experiment import load
 from horae.federate import federate, first_tree, news
 from horae.types import Split
@@ -79,9 +81,8 @@ def requests_per_s(clients: int = SIZES[-1]) -> float:
     Everybody is online and asks; half of those looked at are known.
     """
     plan, world, engine = parts(clients, **{"availability.name": "always", "engine.look": 2})
-    tree = first_tree(plan, (world.trainer.initial_params, world.trainer.initial_buffers)).split(
-        (), 4, plan.clustering.init()
-    )
+    model = (world.trainer.initial_params, world.trainer.initial_buffers)
+    tree = first_tree(plan, model, engine.ask).split((), 4, plan.clustering.init())
     looked = _looked_at(engine, tree)
     known = np.sort(np.random.default_rng(0).choice(looked, min(KNOWN, looked.size) // 2, replace=False))
     split = Split((), 1.0, 0.0, "for the measurement", 4, known, world.population.groups[known])
@@ -96,16 +97,15 @@ def requests_per_s(clients: int = SIZES[-1]) -> float:
 
 def _looked_at(engine: Simulation, tree: Any) -> np.ndarray:
     """Who is looked at in round 0: all who ask, whatever they ask for."""
-    seen = []
-    requests = engine._requests
+    seen: list[np.ndarray] = []
 
-    def noted(tree: Any, path: Any, some: np.ndarray) -> Any:
+    def served(self: Matching, tree: Any, some: np.ndarray, *where: Any) -> Any:
         seen.append(some)
-        return requests(tree, path, some)
+        return usually(self, tree, some, *where)
 
-    engine._requests = noted  # type: ignore[method-assign]
-    engine.check_in(tree, (0,), KNOWN, 0)
-    del engine._requests  # the class' own again
+    usually = Matching.served
+    with patch.object(Matching, "served", served):
+        engine.check_in(tree, (0,), KNOWN, 0)
     return np.concatenate(seen)
 
 

@@ -85,11 +85,11 @@ def pulls(population: str, model: str, seed: int) -> Pulls:
     """All pulls of one run."""
     groups = load(None, {"population.name": population, "seed": seed}).world().population.groups
     found = Pulls(groups)
-    towards, by_shape = Auxo._towards, Auxo._by_shape
+    towards, by_shape = auxo.pointed_to, Auxo._by_shape
 
-    def listen(self: Auxo, outcome: Any, sketch: Any, here: Any, tree: Any) -> Any:
+    def listen(outcome: Any, sketch: Any, here: Any, tree: Any, pull: float) -> Any:
         found.note(outcome, sketch, here, tree)
-        return towards(self, outcome, sketch, here, tree)
+        return towards(outcome, sketch, here, tree, pull)
 
     def name(self: Auxo, state: Any, cohort: Any, k_max: int) -> Any:
         verdict = by_shape(self, state, cohort, k_max)
@@ -101,7 +101,7 @@ def pulls(population: str, model: str, seed: int) -> Pulls:
                     found.leaf_group[(*verdict.path, k)] = int(counts.argmax())
         return verdict
 
-    with patch.object(Auxo, "_towards", listen), patch.object(Auxo, "_by_shape", name):
+    with patch.object(auxo, "pointed_to", listen), patch.object(Auxo, "_by_shape", name):
         run(population, model, seed)
     return found
 

@@ -9,7 +9,7 @@ from horae.training.native import compiled
 from horae.training.sparse_kernel import Compiled
 from horae.types import SparseUpdates, Updates
 
-QUICK = [None, *([Compiled()] if compiled() else [])]
+QUICK = [None, *([Compiled(), Compiled(3)] if compiled() else [])]
 
 
 def made(seed, clients, table_rows, width, head, most, quick=None):
@@ -21,6 +21,15 @@ def made(seed, clients, table_rows, width, head, most, quick=None):
     for i, n in enumerate(counts):
         names[i, :n], values[i, :n] = rng.permutation(table_rows)[:n], rng.normal(size=(n, width))
     return SparseUpdates(rng.normal(size=(clients, head)).astype("f4"), names, values, counts, table_rows, quick)
+
+
+@pytest.mark.skipif(compiled() is None, reason="no C compiler")
+def test_threads_change_no_bit():
+    one, three = (made(4, 21, 50, 3, 2, 50, Compiled(threads)) for threads in (1, 3))
+    weights = np.random.default_rng(5).random(21)
+    assert one.counts.sum() * 3 > 4 * one.params  # halves are added up
+    np.testing.assert_array_equal(one.combine(weights), three.combine(weights))
+    np.testing.assert_array_equal(one.sketch(7), three.sketch(7))
 
 
 def test_by_hand():

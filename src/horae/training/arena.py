@@ -65,7 +65,8 @@ class Arena:
     def take(self, rows: int, columns: int) -> tuple[Floats, tuple[str, int] | None]:
         """An array `(rows, columns)` with anything in it, and the name under which other processes find it, if any."""
         nbytes = max(4 * rows * columns, 4)
-        piece = next((piece for piece in self._free if piece.nbytes >= nbytes), None)
+        fits = (piece for piece in self._free if piece.nbytes >= nbytes)
+        piece = min(fits, key=lambda piece: piece.nbytes, default=None)
         if piece is None:
             for small in self._free:
                 small.close()

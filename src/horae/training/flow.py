@@ -12,6 +12,7 @@ from horae.errors import HoraeError, RunError
 from horae.training.arena import Arena
 from horae.training.plan import Batches
 from horae.training.pool import PATIENCE, Answer, Hands, Near, Part, Path, Pool, dying
+from horae.training.shared_plan import shared_plan
 from horae.training.streamed import Answers, Wanted
 from horae.training.work import Work
 from horae.types import Doubles, Floats
@@ -59,11 +60,11 @@ def _together(pool: Pool, work: Work, plan: Batches, answers: Answers) -> Told:
     room, name = pool.arena.take(slots * size, params)
     shared, place = pool.arena.take(1, params)
     shared[0] = work.params
-    bare, parts = work.bare(shared=place is not None), []
+    bare, there, parts = work.bare(shared=place is not None), shared_plan(plan, pool.arena), list[Part]()
     for i, cut in enumerate(cuts):
         first = i % slots * size
-        there = slice(first, first + cut.stop - cut.start)
-        parts.append(Part(bare.part(cut), plan.part(cut), there, room.shape, params, place, name))
+        to = slice(first, first + cut.stop - cut.start)
+        parts.append(Part(bare.part(cut), there.part(cut), to, room.shape, params, place, name))
     found = []
     for cut, part, answer in zip(cuts, parts, in_turn(pool.hands, parts, slots, pool.workers), strict=True):
         answers.hear(cut.start, room[part.clients] if answer.updates is None else answer.updates)

@@ -21,6 +21,7 @@ from torch import multiprocessing
 from horae.errors import HoraeError, RunError, one_line
 from horae.training.arena import Arena, opened
 from horae.training.plan import Batches
+from horae.training.shared_plan import SharedPlan, shared_plan
 from horae.training.work import Work
 from horae.types import Doubles, Floats
 
@@ -55,7 +56,7 @@ class Part:
     """
 
     work: Work
-    plan: Batches
+    plan: Batches | SharedPlan
     clients: slice
     shape: tuple[int, int]
     n_params: int
@@ -148,8 +149,9 @@ class Pool:
         params, place = self.arena.take(1, len(work.params))
         params[0] = work.params
         bare = work.bare(shared=place is not None)
+        there = shared_plan(plan, self.arena)
         parts = [
-            Part(bare.part(cut), plan.part(cut), cut, updates.shape, len(work.params), place, name) for cut in cuts
+            Part(bare.part(cut), there.part(cut), cut, updates.shape, len(work.params), place, name) for cut in cuts
         ]
         answers = self._all(parts)
         for part, answer in zip(parts, answers, strict=True):
@@ -237,11 +239,12 @@ def _train_near(part: Part) -> Answer:
 
 def train_part(path: Path, part: Part) -> Answer:
     """In a worker: one part's clients."""
-    work, (_, columns) = part.work, part.shape
+    work, plan, (_, columns) = part.work, part.plan, part.shape
+    plan = plan.opened() if isinstance(plan, SharedPlan) else plan
     if part.params is not None:
         work = replace(work, params=opened(part.params, 1, part.n_params)[0])
     if part.updates is not None:
         whole = opened(part.updates, *part.shape)
-        return Answer(*path.train(work, part.plan, whole[part.clients]), None)
+        return Answer(*path.train(work, plan, whole[part.clients]), None)
     updates = np.empty((len(work.clients), columns), np.float32)
-    return Answer(*path.train(work, part.plan, updates), updates)
+    return Answer(*path.train(work, plan, updates), updates)

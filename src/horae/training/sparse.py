@@ -24,10 +24,14 @@ from horae.types import Bools, Doubles, Floats, Ints, Updates
 
 @dataclass(frozen=True)
 class Sparse:
-    """Clients one after the other in C. Honours momentum, weight decay, Adam, corrections and submodels."""
+    """Clients one after the other in C. Honours momentum, weight decay, Adam, corrections and submodels.
+
+    threads: that add updates up.
+    """
 
     texts: Texts
     training: Training
+    threads: int = 1
 
     name = "sparse"
 
@@ -61,7 +65,7 @@ class Sparse:
 
     def told(self, updates: Floats, work: Work, plan: Batches) -> Updates:
         """What `train` has filled in."""
-        return self.texts.told(updates, Compiled())
+        return self.texts.told(updates, Compiled(self.threads))
 
     def test(self, params: Floats, index: Ints) -> tuple[Bools, Floats]:
         """Whether each of the samples `index (n,)` is classified right, and its loss."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from horae.training.sparse_texts import LANES, Texts
 from horae.types import Floats, SparseUpdates
 
 WIDE = (4, 8)  # a row's floats: one of these, or a multiple of LANES
+HALVES = 4  # times as long as the model all updates are, from which on halves of them are added up
 STRANDS = 7  # rows that a rule works on: weights, start, drift, living, gradient, two moments
 
 
@@ -56,23 +61,51 @@ def bags_of(texts: Texts, steps: int, batch: int, rows: int, own: int) -> tuple[
     return Bags(classes, width, texts.features, steps, batch, words, offsets, y, *room, rows), held
 
 
+@dataclass(frozen=True)
 class Compiled:
-    """Sums of sparse updates by the kernel: a `Quick`."""
+    """Sums of sparse updates by the kernel: a `Quick`. threads: that add up; they change no bit."""
+
+    threads: int = 1
 
     def add(self, updates: SparseUpdates, shares: Floats, total: Floats) -> None:
-        """Σ_i shares_i update_i."""
-        kernel().add_changes(ctypes.byref(_changes(updates)), at(shares), at(total))
+        """Σ_i shares_i update_i; where updates are long beside the model, the first half's and the second's."""
+        clients, columns = len(updates), updates.values.shape[2]
+        first = clients // 2 if columns * int(updates.counts.sum()) >= HALVES * len(total) else 0
+        totals = [total, np.zeros_like(total)] if first else [total]
+        library, cuts = kernel(), [slice(0, first), slice(first, clients)][-len(totals) :]
+
+        def part(to: Floats, cut: slice) -> None:
+            own = np.ascontiguousarray(shares[cut])
+            library.add_changes(ctypes.byref(_changes(updates, cut)), at(own), at(to))
+
+        self._each(part, totals, cuts)
+        for other in totals[1:]:
+            total += other
 
     def fold(self, updates: SparseUpdates, flip: Floats, folded: Floats) -> None:
         """Coordinate i of each update, times flip_i, into i mod dims."""
-        kernel().fold_changes(ctypes.byref(_changes(updates)), at(flip), folded.shape[1], at(folded))
+        library, edges = kernel(), np.linspace(0, len(updates), self.threads + 1).astype(int)
+        cuts = [slice(*edge) for edge in pairwise(edges)]
+
+        def part(to: Floats, cut: slice) -> None:
+            library.fold_changes(ctypes.byref(_changes(updates, cut)), at(flip), folded.shape[1], at(to))
+
+        self._each(part, [folded[cut] for cut in cuts], cuts)
+
+    def _each(self, part: Callable[[Floats, slice], None], to: list[Floats], cuts: list[slice]) -> None:
+        if self.threads == 1 or len(cuts) == 1:
+            for own in zip(to, cuts, strict=True):
+                part(*own)
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(part, to, cuts))
 
 
-def _changes(updates: SparseUpdates) -> Changes:
-    columns = (updates.heads, updates.values, updates.names)
+def _changes(updates: SparseUpdates, clients: slice) -> Changes:
+    columns = (updates.heads[clients], updates.values[clients], updates.names[clients])
     apart = (column.strides[0] // 4 for column in columns)
-    (clients, head), width = updates.heads.shape, updates.values.shape[2]
-    return Changes(*map(at, columns), at(updates.counts), clients, head, width, *apart)
+    (some, head), width = columns[0].shape, columns[1].shape[2]
+    return Changes(*map(at, columns), at(updates.counts[clients]), some, head, width, *apart)
 
 
 def kernel() -> ctypes.CDLL:

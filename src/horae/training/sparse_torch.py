@@ -155,8 +155,9 @@ def _small(work: Work, own: list[Own], classes: int) -> Work:
     )
 
 
-def bag_path(module: nn.Module, samples: Samples, training: Training) -> Sparse | Gathered | None:
-    """The path of `sparse-logistic` on labelled bags of words, or None for other models and wishes.
+def bag_path(module: nn.Module, samples: Samples, training: Training, threads: int = 1) -> Sparse | Gathered | None:
+    """The path of `sparse-logistic` on labelled bags of words, or None for other models and wishes. threads: that add
+    updates up.
 
     Errors: ConfigError where the compiled one is wanted and there is none.
     """
@@ -168,4 +169,4 @@ def bag_path(module: nn.Module, samples: Samples, training: Training) -> Sparse 
     remedy = "there is no C compiler; use gathered or auto"
     require(there or wanted != "sparse", "training.path", "suit model and machine", wanted, remedy)
     texts = Texts.of(samples, module)
-    return Sparse(texts, training) if there and wanted != "gathered" else Gathered(texts, training)
+    return Sparse(texts, training, threads) if there and wanted != "gathered" else Gathered(texts, training)

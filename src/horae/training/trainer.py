@@ -190,8 +190,8 @@ class Trainer:
         side = self._side_by_side(near=near)
         if side is not None:
             return side
-        bag = bag_path(self.module, samples, self.training) if self.task is TASKS["classification"] else None
-        if bag is not None:
+        labelled = self.task is TASKS["classification"]
+        if labelled and (bag := bag_path(self.module, samples, self.training, workers)) is not None:
             return bag
         self._insist(wanted not in ("sparse", "gathered"), "the model is no sparse-logistic on bags of words; use auto")
         conv = Conv.of(self.module, self.training, samples, workers) if plain and wanted in ("auto", "conv") else None

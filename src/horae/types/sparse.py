@@ -27,7 +27,8 @@ class SparseUpdates(Updates):
 
     A model is a head `(h,)`, then a table `(table_rows, width)`. heads `(q, h)`; names `(q, most)` int32 and values
     `(q, most, width)`: which rows of the table client i changed, each once, and by how much; the first counts[i] count.
-    Sums run in client order: the same for any number of workers, and up to rounding those of the dense updates.
+    Sums run in client order, or in that of each half of the clients: the same for any number of workers, and up to
+    rounding those of the dense updates.
     quick: does the largest of them, or None.
     """
 
@@ -62,7 +63,7 @@ class SparseUpdates(Updates):
         return rows
 
     def combine(self, weights: Doubles) -> Floats:
-        """Σ_i weights_i update_i, `(params,)`, summed in client order."""
+        """Σ_i weights_i update_i, `(params,)`."""
         head, shares = self.heads.shape[1], weights.astype(np.float32)
         total = np.zeros(self.params, np.float32)
         if self._quick is not None:

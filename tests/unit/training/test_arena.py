@@ -29,6 +29,15 @@ def test_a_piece_is_used_again_once_nobody_holds_its_array():
     assert third.shape == (2, 6)
 
 
+def test_the_smallest_piece_that_is_large_enough_is_taken():
+    arena = Arena()
+    small, large = arena.take(1, 10)[0], arena.take(1, 100)[0]
+    place = small.__array_interface__["data"][0]
+    del large, small  # the large one is free first
+    again, _ = arena.take(1, 9)
+    assert again.__array_interface__["data"][0] == place
+
+
 def test_a_larger_array_gets_a_new_piece_and_small_ones_are_given_back():
     arena = Arena()
     for rows in (1, 2, 4, 8):

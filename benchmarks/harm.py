@@ -105,7 +105,8 @@ def caught(folder: Path, lies: Any, seed: int, q: int = DOUBT["clustering.doubt_
             continue
         clients = np.array(event["clients"], np.int64)
         columns = (np.array(event.get(name) or [None] * clients.size, float) for name in ("claims", "rewards"))
-        table = counted(strikes.get(event["cohort"], {}), clients, *columns, 0.1, q)
+        claims, rewards = columns
+        table = counted(strikes.get(event["cohort"], {}), clients, claims, rewards, 0.1, q)
         strikes[event["cohort"]] = table
         seen.update(event["clients"])
         black.update(client for client, n in table.items() if n >= q)

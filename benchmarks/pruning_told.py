@@ -26,7 +26,7 @@ def tell(found: dict[str, Found], results: Path) -> None:
     parts = [
         f"Made by `make pruning` ({machine}). Mean ± standard deviation over seeds; differences are paired by seed."
     ]
-    tables = {
+    tables: dict[str, list[Any]] = {
         "methods": [methods, gates, budgets],
         "exploration": [exploration],
         "cohorts": [cohorts],
@@ -129,7 +129,7 @@ def judged(runs: Found, exploring: Found | None = None) -> list[tuple[str, str, 
         if all(few):
             equal = within(min(spent(one, column) for one in few), column)
             what = f"a quarter explores, of both; equal total {word}"
-            tests.append(("f", what, less(*few, equal), "≥ -1", -0.01, True))
+            tests.append(("f", what, less(few[0], few[1], equal), "≥ -1", -0.01, True))
     for share in ("30%", "70%", "90%"):
         mine = runs[f"{DEFAULT} @ {share}"]
         equal = within(spent(mine, NBYTES), NBYTES)

@@ -19,6 +19,7 @@ import numpy as np
 
 from horae.arms import train
 from horae.clustering import Auxo, auxo
+from horae.clustering.pull import pointed_to
 from horae.experiment import load
 from horae.pure.splitting import Partition, held_out_separation, principal
 from horae.types import Split
@@ -27,7 +28,7 @@ SEEDS = range(3)
 MODELS = ("logistic", "mlp")
 
 
-def run(population: str, model: str, seed: int) -> np.ndarray:
+def run(population: str, model: str, seed: int) -> Any:
     """One run of the demo's experiment with this population and model; hands back the planted groups."""
     changes = {"population.name": population, "model.name": model, "seed": seed, "baseline": "none"}
     experiment = load(None, changes)
@@ -55,7 +56,7 @@ def members(population: str, model: str) -> Iterator[np.ndarray]:
 class Pulls:
     """Listens to every round: the largest pull of each participant, and whether it named the right cohort."""
 
-    groups: np.ndarray
+    groups: Any
     leaf_group: dict[Any, int] = field(default_factory=dict)
     members: list[float] = field(default_factory=list)
     strangers: list[float] = field(default_factory=list)
@@ -85,11 +86,11 @@ def pulls(population: str, model: str, seed: int) -> Pulls:
     """All pulls of one run."""
     groups = load(None, {"population.name": population, "seed": seed}).world().population.groups
     found = Pulls(groups)
-    towards, by_shape = auxo.pointed_to, Auxo._by_shape
+    by_shape = Auxo._by_shape
 
     def listen(outcome: Any, sketch: Any, here: Any, tree: Any, pull: float) -> Any:
         found.note(outcome, sketch, here, tree)
-        return towards(outcome, sketch, here, tree, pull)
+        return pointed_to(outcome, sketch, here, tree, pull)
 
     def name(self: Auxo, state: Any, cohort: Any, k_max: int) -> Any:
         verdict = by_shape(self, state, cohort, k_max)

@@ -36,7 +36,8 @@ def test_a_run_among_endpoints_is_that_of_the_simulation(tmp_path):
     simulated = horae.run({**TABLE, "population": own.TABLE}, out=tmp_path / "simulated")
     site = {"executor": "inline", "endpoints": own.endpoints()}
     away = horae.run({**TABLE, "site": site}, out=tmp_path / "away")
-    assert (away.models[()] == simulated.models[()]).all()
+    # Updates are added one after the other there, by BLAS here: the same bits on some processors only.
+    np.testing.assert_allclose(away.models[()], simulated.models[()], rtol=1e-4, atol=1e-7)
     assert away.summary["census"] == simulated.summary["census"] == {"windows": 1, "counted": 24, "refused": 0}
     found = [
         [json.loads(line) for line in (run.directory / "events.jsonl").read_text().splitlines()]

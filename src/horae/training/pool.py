@@ -143,7 +143,7 @@ class Pool:
 
     def train(self, work: Work, plan: Batches, updates: Floats, name: Name = None) -> tuple[Floats, Doubles]:
         """Fill updates `(q, P)`, which others find under `name`. Returns buffers and each step's summed losses."""
-        cuts = list(_cuts(len(work.clients), work.together or self.path.grain(len(work.clients)), self.workers))
+        cuts = list(_cuts(len(work.clients), work.together, self.workers))
         if not cuts or (len(cuts) == 1 and isinstance(self.hands, Near)):
             return self.path.train(work, plan, updates)
         params, place = self.arena.take(1, len(work.params))

@@ -36,6 +36,8 @@ def test_a_run_among_endpoints_is_that_of_the_simulation(tmp_path):
     simulated = horae.run({**TABLE, "population": own.TABLE}, out=tmp_path / "simulated")
     site = {"executor": "inline", "endpoints": own.endpoints()}
     away = horae.run({**TABLE, "site": site}, out=tmp_path / "away")
+    copy = horae.run({**TABLE, "population": own.TABLE, "site": {"executor": "inline"}}, out=tmp_path / "copy")
+    np.testing.assert_array_equal(away.models[()], copy.models[()])
     # Updates are added one after the other there, by BLAS here: the same bits on some processors only.
     np.testing.assert_allclose(away.models[()], simulated.models[()], rtol=1e-4, atol=1e-7)
     assert away.summary["census"] == simulated.summary["census"] == {"windows": 1, "counted": 24, "refused": 0}

@@ -94,6 +94,7 @@ def test_what_factors_cannot_honour_is_formed(training, bend):
     apart = ~np.isclose(done.updates, other.updates, rtol=1e-3, atol=2e-4)
     # Adam divides by a gradient's size: of one that is nearly none it makes a step of what was rounded.
     assert np.count_nonzero(apart) <= (10 if training.optimizer == "adam" else 0)
+    np.testing.assert_allclose(done.updates, other.updates, rtol=1e-3, atol=training.lr)
     assert keep is None or not done.updates[:, ~keep].any()
 
 
